@@ -1,0 +1,1 @@
+//! What the command-line clients share: flags, exit codes, terminal output, hints.

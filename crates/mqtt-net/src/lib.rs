@@ -1,0 +1,1 @@
+//! How MQTT bytes travel: connecting sockets, reading and writing packets.

@@ -1,0 +1,3 @@
+//! Publishes messages to an MQTT broker.
+
+fn main() {}

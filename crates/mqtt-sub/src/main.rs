@@ -1,0 +1,3 @@
+//! Subscribes to topics of an MQTT broker and prints what arrives.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Peers, brokers and built tools for the tests of this workspace.

@@ -1,0 +1,319 @@
+//! What QoS 1 and 2 must remember, one half for each end of a message (MQTT 5, 4.3 and 4.4).
+//!
+//! [`Outgoing`] belongs to the sender of a PUBLISH, [`Incoming`] to its receiver. A client and a
+//! broker both have one of each, and neither half knows which of the two it serves.
+
+use crate::{PacketId, QoS};
+use std::collections::{HashSet, VecDeque};
+
+/// Where an outgoing message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// PUBLISH of QoS 1 is sent: PUBACK is awaited.
+    AwaitPubAck,
+    /// PUBLISH of QoS 2 is sent: PUBREC is awaited.
+    AwaitPubRec,
+    /// PUBREL is sent: PUBCOMP is awaited, and the message itself is no longer needed.
+    AwaitPubComp,
+}
+
+/// A message between its PUBLISH and its last acknowledgement.
+#[derive(Clone, Debug)]
+pub struct InFlight<M> {
+    /// Its packet identifier, kept across reconnects.
+    pub id: PacketId,
+    /// Where it stands.
+    pub state: State,
+    /// What was sent; `None` once PUBREC has come.
+    pub message: Option<M>,
+}
+
+/// What an acknowledgement was not good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowError {
+    /// No message with this packet identifier is in flight.
+    UnknownId,
+    /// The message in flight waits for another kind of acknowledgement.
+    WrongKind,
+}
+
+/// The sender's half: messages of QoS 1 and 2 in flight, in the order in which they were sent.
+///
+/// ```text
+/// send ─► AwaitPubAck ─ handle_puback ─► gone
+///      └► AwaitPubRec ─ handle_pubrec ─► AwaitPubComp ─ handle_pubcomp ─► gone
+/// ```
+/// The caller sends what the transitions ask for; [`Outgoing::iter`] is what must be sent again,
+/// in this order, when the session is resumed [MQTT-4.4.0-1], [MQTT-4.6.0-1].
+#[derive(Clone, Debug)]
+pub struct Outgoing<M> {
+    // Sent in ascending ids, so that an id's place is its distance from the front; `None` is a
+    // message that ended before the ones in front of it.
+    slots: VecDeque<Option<InFlight<M>>>,
+    first: PacketId,
+    next: PacketId,
+    live: u16,
+}
+
+const FIRST_ID: PacketId = match PacketId::new(1) {
+    Some(id) => id,
+    None => unreachable!(),
+};
+
+impl<M> Default for Outgoing<M> {
+    fn default() -> Self {
+        Outgoing {
+            slots: VecDeque::new(),
+            first: FIRST_ID,
+            next: FIRST_ID,
+            live: 0,
+        }
+    }
+}
+
+impl<M> Outgoing<M> {
+    /// How many messages are in flight.
+    pub fn len(&self) -> u16 {
+        self.live
+    }
+
+    /// Whether nothing is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Whether another message may be sent to a peer with this receive maximum [MQTT-3.3.4-9].
+    ///
+    /// A slot counts from its PUBLISH until it *and all before it* have ended: identifiers are
+    /// given in order, and this keeps them from running into each other.
+    pub fn has_room(&self, receive_maximum: u16) -> bool {
+        self.live < receive_maximum && self.slots.len() < usize::from(u16::MAX)
+    }
+
+    /// Takes a message in flight and gives it the next packet identifier [MQTT-2.2.1-4].
+    ///
+    /// `qos` is 1 or 2. The caller has asked [`Outgoing::has_room`].
+    pub fn send(&mut self, qos: QoS, message: M) -> PacketId {
+        let id = self.next;
+        if self.slots.is_empty() {
+            self.first = id;
+        }
+        let state = if qos == QoS::ExactlyOnce {
+            State::AwaitPubRec
+        } else {
+            State::AwaitPubAck
+        };
+        self.slots.push_back(Some(InFlight {
+            id,
+            state,
+            message: Some(message),
+        }));
+        self.next = id.next();
+        self.live += 1;
+        id
+    }
+
+    fn slot(&mut self, id: PacketId) -> Option<&mut Option<InFlight<M>>> {
+        // Identifiers go round at 65535 and leave zero out.
+        let (id, first) = (u32::from(id.get()), u32::from(self.first.get()));
+        let distance = if id >= first {
+            id - first
+        } else {
+            id + u32::from(u16::MAX) - first
+        };
+        self.slots.get_mut(distance as usize)
+    }
+
+    fn expect(&mut self, id: PacketId, state: State) -> Result<&mut InFlight<M>, FlowError> {
+        match self.slot(id) {
+            Some(Some(entry)) if entry.state == state => Ok(entry),
+            Some(Some(_)) => Err(FlowError::WrongKind),
+            _ => Err(FlowError::UnknownId),
+        }
+    }
+
+    fn end(&mut self, id: PacketId) -> Option<M> {
+        let ended = self.slot(id)?.take()?;
+        self.live -= 1;
+        while let Some(None) = self.slots.front() {
+            self.slots.pop_front();
+            self.first = self.first.next();
+        }
+        ended.message
+    }
+
+    /// PUBACK has come: the message is delivered, and returned.
+    ///
+    /// # Errors
+    /// No message of QoS 1 waits under this identifier; nothing has changed.
+    pub fn handle_puback(&mut self, id: PacketId) -> Result<Option<M>, FlowError> {
+        self.expect(id, State::AwaitPubAck)?;
+        Ok(self.end(id))
+    }
+
+    /// PUBREC has come: with success PUBREL is due, and the message is returned the first time.
+    ///
+    /// A second PUBREC asks for PUBREL again and changes nothing.
+    ///
+    /// # Errors
+    /// No message of QoS 2 waits under this identifier; nothing has changed.
+    pub fn handle_pubrec(&mut self, id: PacketId) -> Result<Option<M>, FlowError> {
+        if let Ok(entry) = self.expect(id, State::AwaitPubRec) {
+            entry.state = State::AwaitPubComp;
+            return Ok(entry.message.take()); // [MQTT-4.3.3-6]
+        }
+        self.expect(id, State::AwaitPubComp).map(|_| None)
+    }
+
+    /// PUBREC has come with a refusal: the message ends here [MQTT-4.3.3-4].
+    ///
+    /// # Errors
+    /// No message of QoS 2 waits for PUBREC under this identifier; nothing has changed.
+    pub fn handle_refused_pubrec(&mut self, id: PacketId) -> Result<Option<M>, FlowError> {
+        self.expect(id, State::AwaitPubRec)?;
+        Ok(self.end(id))
+    }
+
+    /// PUBCOMP has come: the message is delivered exactly once.
+    ///
+    /// # Errors
+    /// No PUBREL was sent for this identifier; nothing has changed.
+    pub fn handle_pubcomp(&mut self, id: PacketId) -> Result<(), FlowError> {
+        self.expect(id, State::AwaitPubComp)?;
+        self.end(id);
+        Ok(())
+    }
+
+    /// What is in flight, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &InFlight<M>> {
+        self.slots.iter().flatten()
+    }
+
+    /// Takes a message out of flight that was never sent on the wire; gives it back.
+    pub fn remove(&mut self, id: PacketId) -> Option<M> {
+        self.end(id)
+    }
+
+    /// Ends everything and returns the messages that nobody has confirmed, oldest first.
+    pub fn drain(&mut self) -> impl Iterator<Item = M> + use<'_, M> {
+        self.live = 0;
+        self.slots
+            .drain(..)
+            .flatten()
+            .filter_map(|entry| entry.message)
+    }
+}
+
+/// The receiver's half: packet identifiers of QoS 2 messages that came and were not yet released.
+#[derive(Clone, Debug, Default)]
+pub struct Incoming {
+    awaiting_pubrel: HashSet<PacketId>,
+}
+
+impl Incoming {
+    /// PUBLISH of QoS 2 has come: `true` if it is new and must be passed on [MQTT-4.3.3-10].
+    pub fn handle_publish(&mut self, id: PacketId) -> bool {
+        self.awaiting_pubrel.insert(id)
+    }
+
+    /// PUBREL has come: `true` if the identifier was known. PUBCOMP is due either way.
+    pub fn handle_pubrel(&mut self, id: PacketId) -> bool {
+        let known = self.awaiting_pubrel.remove(&id);
+        if self.awaiting_pubrel.is_empty() && self.awaiting_pubrel.capacity() > 64 {
+            self.awaiting_pubrel = HashSet::new();
+        }
+        known
+    }
+
+    /// Whether a message under this identifier has come and waits for its PUBREL.
+    pub fn contains(&self, id: PacketId) -> bool {
+        self.awaiting_pubrel.contains(&id)
+    }
+
+    /// How many identifiers wait for their PUBREL.
+    pub fn len(&self) -> usize {
+        self.awaiting_pubrel.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.awaiting_pubrel.is_empty()
+    }
+
+    /// The identifiers that wait, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = PacketId> {
+        self.awaiting_pubrel.iter().copied()
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.awaiting_pubrel = HashSet::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(value: u16) -> PacketId {
+        PacketId::new(value).unwrap()
+    }
+
+    #[test]
+    fn acknowledgements_may_come_in_any_order() {
+        let mut out = Outgoing::default();
+        for n in 1..=4 {
+            assert_eq!(out.send(QoS::AtLeastOnce, n), id(n));
+        }
+        assert!(!out.has_room(4));
+        assert_eq!(out.handle_puback(id(3)), Ok(Some(3)));
+        assert_eq!(out.handle_puback(id(3)), Err(FlowError::UnknownId));
+        assert_eq!(out.handle_puback(id(1)), Ok(Some(1)));
+        assert_eq!(out.iter().map(|e| e.id.get()).collect::<Vec<_>>(), [2, 4]);
+        assert_eq!(out.send(QoS::AtLeastOnce, 5), id(5));
+        assert_eq!(out.handle_puback(id(2)), Ok(Some(2)));
+        assert_eq!(out.handle_puback(id(5)), Ok(Some(5)));
+        assert_eq!(out.handle_puback(id(4)), Ok(Some(4)));
+        assert!(out.is_empty());
+        assert_eq!(out.handle_puback(id(4)), Err(FlowError::UnknownId));
+    }
+
+    #[test]
+    fn exactly_once_takes_three_steps_and_a_repeated_pubrec_changes_nothing() {
+        let mut out = Outgoing::default();
+        let a = out.send(QoS::ExactlyOnce, "a");
+        assert_eq!(out.handle_puback(a), Err(FlowError::WrongKind));
+        assert_eq!(out.handle_pubcomp(a), Err(FlowError::WrongKind));
+        assert_eq!(out.handle_pubrec(a), Ok(Some("a")));
+        assert_eq!(out.handle_pubrec(a), Ok(None));
+        assert_eq!(out.handle_refused_pubrec(a), Err(FlowError::WrongKind));
+        assert_eq!(out.iter().next().unwrap().state, State::AwaitPubComp);
+        assert_eq!(out.handle_pubcomp(a), Ok(()));
+        assert_eq!(out.handle_pubcomp(a), Err(FlowError::UnknownId));
+    }
+
+    #[test]
+    fn identifiers_go_round_and_never_meet() {
+        let mut out = Outgoing::default();
+        let oldest = out.send(QoS::AtLeastOnce, 0);
+        for n in 1..u32::from(u16::MAX) {
+            let id = out.send(QoS::AtLeastOnce, n);
+            assert_eq!(out.handle_puback(id), Ok(Some(n)));
+        }
+        // The slot of the oldest is the only one in use, yet its identifier is the next in turn.
+        assert!(!out.has_room(u16::MAX));
+        assert_eq!(out.handle_puback(oldest), Ok(Some(0)));
+        assert!(out.has_room(1));
+        assert_eq!(out.send(QoS::AtLeastOnce, 9), id(1));
+    }
+
+    #[test]
+    fn a_receiver_passes_on_each_identifier_once_until_it_is_released() {
+        let mut incoming = Incoming::default();
+        assert!(incoming.handle_publish(id(7)));
+        assert!(!incoming.handle_publish(id(7)));
+        assert!(incoming.handle_pubrel(id(7)));
+        assert!(!incoming.handle_pubrel(id(7)));
+        assert!(incoming.handle_publish(id(7)));
+    }
+}

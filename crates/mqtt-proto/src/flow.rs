@@ -4,7 +4,8 @@
 //! broker both have one of each, and neither half knows which of the two it serves.
 
 use crate::{PacketId, QoS};
-use std::collections::{HashSet, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 
 /// Where an outgoing message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,33 +205,55 @@ impl<M> Outgoing<M> {
     }
 }
 
-/// The receiver's half: packet identifiers of QoS 2 messages that came and were not yet released.
-#[derive(Clone, Debug, Default)]
-pub struct Incoming {
-    awaiting_pubrel: HashSet<PacketId>,
+/// The receiver's half: messages of QoS 2 that came and were not yet released by PUBREL.
+///
+/// The message waits with its identifier and is passed on when PUBREL comes: then nothing that
+/// the sender may repeat can make it two.
+#[derive(Clone, Debug)]
+pub struct Incoming<M> {
+    awaiting_pubrel: HashMap<PacketId, M>,
 }
 
-impl Incoming {
-    /// PUBLISH of QoS 2 has come: `true` if it is new and must be passed on [MQTT-4.3.3-10].
-    pub fn handle_publish(&mut self, id: PacketId) -> bool {
-        self.awaiting_pubrel.insert(id)
-    }
-
-    /// PUBREL has come: `true` if the identifier was known. PUBCOMP is due either way.
-    pub fn handle_pubrel(&mut self, id: PacketId) -> bool {
-        let known = self.awaiting_pubrel.remove(&id);
-        if self.awaiting_pubrel.is_empty() && self.awaiting_pubrel.capacity() > 64 {
-            self.awaiting_pubrel = HashSet::new();
+impl<M> Default for Incoming<M> {
+    fn default() -> Self {
+        Incoming {
+            awaiting_pubrel: HashMap::new(),
         }
-        known
+    }
+}
+
+impl<M> Incoming<M> {
+    /// PUBLISH of QoS 2 has come: `true` if it is new and was taken [MQTT-4.3.3-10].
+    pub fn handle_publish(&mut self, id: PacketId, message: M) -> bool {
+        match self.awaiting_pubrel.entry(id) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(message);
+                true
+            }
+        }
     }
 
-    /// Whether a message under this identifier has come and waits for its PUBREL.
-    pub fn contains(&self, id: PacketId) -> bool {
-        self.awaiting_pubrel.contains(&id)
+    /// PUBREL has come: the message is now to be passed on. PUBCOMP is due either way.
+    pub fn handle_pubrel(&mut self, id: PacketId) -> Option<M> {
+        let released = self.awaiting_pubrel.remove(&id);
+        if self.awaiting_pubrel.is_empty() && self.awaiting_pubrel.capacity() > 64 {
+            self.awaiting_pubrel = HashMap::new();
+        }
+        released
     }
 
-    /// How many identifiers wait for their PUBREL.
+    /// The message that waits under this identifier.
+    pub fn get_mut(&mut self, id: PacketId) -> Option<&mut M> {
+        self.awaiting_pubrel.get_mut(&id)
+    }
+
+    /// Forgets one message, for an identifier that is used again for another.
+    pub fn remove(&mut self, id: PacketId) -> Option<M> {
+        self.awaiting_pubrel.remove(&id)
+    }
+
+    /// How many messages wait for their PUBREL.
     pub fn len(&self) -> usize {
         self.awaiting_pubrel.len()
     }
@@ -240,14 +263,14 @@ impl Incoming {
         self.awaiting_pubrel.is_empty()
     }
 
-    /// The identifiers that wait, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = PacketId> {
-        self.awaiting_pubrel.iter().copied()
+    /// What waits, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (PacketId, &M)> {
+        self.awaiting_pubrel.iter().map(|(&id, message)| (id, message))
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.awaiting_pubrel = HashSet::new();
+        self.awaiting_pubrel = HashMap::new();
     }
 }
 
@@ -308,12 +331,12 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_passes_on_each_identifier_once_until_it_is_released() {
+    fn a_receiver_passes_on_each_message_once_when_it_is_released() {
         let mut incoming = Incoming::default();
-        assert!(incoming.handle_publish(id(7)));
-        assert!(!incoming.handle_publish(id(7)));
-        assert!(incoming.handle_pubrel(id(7)));
-        assert!(!incoming.handle_pubrel(id(7)));
-        assert!(incoming.handle_publish(id(7)));
+        assert!(incoming.handle_publish(id(7), "first"));
+        assert!(!incoming.handle_publish(id(7), "again"));
+        assert_eq!(incoming.handle_pubrel(id(7)), Some("first"));
+        assert_eq!(incoming.handle_pubrel(id(7)), None);
+        assert!(incoming.handle_publish(id(7), "another"));
     }
 }

@@ -1,0 +1,168 @@
+//! Options that hold for the whole broker.
+
+use super::kinds::{Destinations, Inflight, Types};
+use super::{Listener, LogDestinations};
+use crate::config::define::{Answer, known, options};
+use crate::config::number::{Age, Limit, Number, Period, Short};
+use crate::config::value::{Bool, Maybe, Path, Text};
+use crate::log::{Level, Levels};
+use std::path::PathBuf;
+use std::time::Duration;
+
+options! {
+    /// What a configuration means, once it is read and checked.
+    ///
+    /// Every option of the file that holds for the whole broker is a field of the same name;
+    /// what belongs to one door is in [`Listener`]. `Config::default()` is a broker that listens
+    /// on nothing, with every option at its documented default.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Config, table GLOBAL;
+
+    extra {
+        /// The doors, in the order of the file.
+        listeners: Vec<Listener> = Vec::new();
+        /// Whether nobody configured a listener, so that [`Config::listeners`] are the loopback
+        /// addresses. In this mode it is enough if one of them can be opened.
+        local_only: bool = false;
+        /// The file that was read, as it was named.
+        path: Option<PathBuf> = None;
+    }
+
+    group "Sessions" {
+        /// How long the session of an absent client is kept.
+        /// Unset, a session is kept as long as the client asked for.
+        persistent_client_expiration: Option<Duration> = None, Maybe(Age), reload;
+        /// The most sessions the broker keeps, connected or not.
+        global_max_clients: Option<u32> = None, Limit::MINUS_ONE, reload;
+        /// The most connections the broker holds on all listeners together.
+        global_max_connections: Option<u32> = None, Limit::MINUS_ONE, reload;
+        /// Whether the right of the publisher is checked again when a retained message is
+        /// delivered. It matters once rights can change.
+        check_retain_source: bool = true, Bool, reload;
+    }
+
+    group "Limits and queues" {
+        /// The largest packet a client may send, in bytes. A larger one ends the connection.
+        max_packet_size: u32 = 2_000_000, Number { min: 20, max: i32::MAX as u32 }, reload;
+        /// The largest payload a client may publish, in bytes. A larger one is acknowledged and
+        /// dropped. `max_packet_size` is the better tool, because the client is told of it.
+        message_size_limit: Option<u32> = None, Limit { max: 268_435_455, none: "0" }, reload;
+        /// How many QoS 1 and 2 messages may be on their way to one client, or from it, at the
+        /// same time.
+        max_inflight_messages: u16 = 20, Inflight, reload;
+        /// The same in bytes of payload.
+        max_inflight_bytes: Option<u32> = None, Limit::ZERO, reload;
+        /// How many QoS 1 and 2 messages wait for one client, above those in flight.
+        /// Further ones are dropped, which is logged and counted.
+        max_queued_messages: Option<u32> = Some(1000), Limit::ZERO, reload;
+        /// The same in bytes of payload.
+        max_queued_bytes: Option<u32> = None, Limit::ZERO, reload;
+        /// Whether QoS 0 messages wait for an absent client too.
+        queue_qos0_messages: bool = false, Bool, reload;
+        /// The longest keep alive a client may have, in seconds; 0 means any. A client of MQTT 5
+        /// is told the shorter time, an older one is refused.
+        max_keepalive: u16 = 0, Short, reload;
+        /// Whether messages may be retained. If not, a client that tries is disconnected.
+        retain_available: bool = true, Bool, reload;
+        /// How often retained messages whose time is over are swept out.
+        /// They are never delivered in any case.
+        retain_expiry_interval: Option<Duration> = None,
+            Period { unit: 60, name: "minutes", min: 1, max: 10_000_000, capped: true }, reload;
+        /// Whether a message goes out with the QoS of the subscription even if it was published
+        /// with a lower one. The standard does not allow it.
+        upgrade_outgoing_qos: bool = false, Bool, reload;
+        /// Whether a client with overlapping subscriptions gets a message once for each of them.
+        /// If not, it gets each message once.
+        allow_duplicate_messages: bool = true, Bool, reload,
+            deprecated("The behaviour will default to true.");
+        /// Whether small packets are sent at once instead of being gathered by the system.
+        set_tcp_nodelay: bool = false, Bool;
+        /// How often the `$SYS` topics are published.
+        sys_interval: Option<Duration> = Some(Duration::from_secs(10)),
+            Period { unit: 1, name: "seconds", min: 0, max: 65535, capped: false }, reload;
+    }
+
+    group "Logging" {
+        /// Where the log goes. Repeat the line for several places; one file at most.
+        /// `topic` publishes each line to `$SYS/broker/log/`.
+        log_dest: LogDestinations = LogDestinations::default(), Destinations, reload;
+        /// Which lines are logged. Repeat the line for several types. `-v` and `-q` win.
+        /// Unset, these are error, warning, notice and information.
+        log_type: Levels = Levels::DEFAULT, Types, reload;
+        /// Whether each line begins with the time.
+        log_timestamp: bool = true, Bool, reload;
+        /// The form of the time, in the letters of strftime, as `%Y-%m-%dT%H:%M:%S`.
+        /// Unset, the time is seconds since 1970, and hours, minutes and seconds on a terminal;
+        /// `%s` asks for seconds since 1970 everywhere.
+        log_timestamp_format: Option<String> = None, Maybe(Text { max: 65535 }), reload;
+        /// Whether the coming and going of clients is logged.
+        connection_messages: bool = true, Bool, reload;
+    }
+
+    group "Files" {
+        /// A file that holds the number of the broker's process while it runs.
+        pid_file: Option<PathBuf> = None, Maybe(Path);
+        /// The user to run as. This broker never starts with more rights than it is given:
+        /// as root, start it as that user instead.
+        user: Option<String> = None, Maybe(Text { max: 255 });
+    }
+}
+
+impl Config {
+    /// The lines that are wanted, all log options taken together.
+    pub fn levels(&self) -> Levels {
+        if self.log_dest.is_none() {
+            return Levels::NONE;
+        }
+        if self.connection_messages {
+            self.log_type
+        } else {
+            self.log_type.without(Level::Connection)
+        }
+    }
+}
+
+known! {
+    GLOBAL_KNOWN;
+    group "Limits and queues" {
+        /// A limit on the memory the broker takes.
+        "memory_limit" => Answer::Warn(
+            "the memory is not capped as a whole. What bounds it: max_queued_bytes, max_packet_size and global_max_connections.");
+        /// The size of the buffer for reading. Buffers grow and shrink by themselves here.
+        "packet_buffer_size" ("websockets_headers_size") => Answer::Accept;
+        /// A message is sent again only after a reconnect, as the standard says.
+        "retry_interval" => Answer::Gone;
+    }
+    group "Logging" {
+        /// The facility of syslog lines.
+        "log_facility" => Answer::Warn("there is no syslog destination yet, so the facility has no use.");
+        /// The chattiness of the libwebsockets library, which is not in use here.
+        "websockets_log_level" => Answer::Accept;
+    }
+    group "Files" {
+        /// Whether state is kept over a restart.
+        "persistence" ("retained_persistence") => Answer::Warn(
+            "retained messages and sessions live until the broker ends, and no longer.");
+        /// The folder of the state.
+        "persistence_location" => Answer::Warn("nothing is written to that folder.");
+        /// The name of the state's file.
+        "persistence_file" => Answer::Warn("nothing is written to that file.");
+        /// How often the state is written.
+        "autosave_interval" => Answer::Warn("nothing is saved.");
+        /// Whether `autosave_interval` counts changes.
+        "autosave_on_changes" => Answer::Warn("nothing is saved.");
+    }
+    group "Plugins" {
+        /// A plugin of Mosquitto, a library in C.
+        "plugin" ("auth_plugin", "global_plugin", "plugin_load") => Answer::Stop(
+            "plugins written for Mosquitto cannot be loaded. What guards access here is allow_anonymous and listener_allow_anonymous.");
+        /// A plugin for one listener.
+        "plugin_use" => Answer::Inside("plugin_load");
+        /// Options of a plugin.
+        "plugin_opt_*" ("auth_opt_*") => Answer::Inside("plugin");
+        /// Whether user names with wildcards are refused by a plugin.
+        "auth_plugin_deny_special_chars" => Answer::Inside("plugin");
+        /// Control of the broker by messages to `$CONTROL`.
+        "enable_control_api" => Answer::Warn("there is no control by messages.");
+    }
+}

@@ -1,0 +1,377 @@
+//! Values that only one option takes.
+
+use crate::config::number::integer;
+use crate::config::value::{Kind, Wrong, nearest, one_of, unquoted};
+use crate::log::{Levels, levels};
+use mqtt_proto::{QoS, Version};
+use std::path::PathBuf;
+
+/// What is spoken at a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// MQTT over TCP.
+    Mqtt,
+}
+
+/// The one family of addresses a listener keeps to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SocketDomain {
+    /// IPv4 alone.
+    #[default]
+    Ipv4,
+    /// IPv6 alone.
+    Ipv6,
+}
+
+/// The kind of `protocol`.
+pub struct Protocols;
+
+impl Kind for Protocols {
+    type Value = Protocol;
+
+    fn apply(&self, slot: &mut Protocol, text: &str, _again: bool) -> Result<(), Wrong> {
+        *slot = match text {
+            "mqtt" => Protocol::Mqtt,
+            "websockets" => {
+                return Err(Wrong::Because(
+                    "takes mqtt only: there are no WebSocket listeners yet".into(),
+                ));
+            }
+            "http_api" => {
+                return Err(Wrong::Because(
+                    "takes mqtt only: there is no web server here; `$SYS/#` carries the numbers"
+                        .into(),
+                ));
+            }
+            _ => return Err(Wrong::Value),
+        };
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "mqtt".into()
+    }
+
+    fn show(&self, _value: &Protocol) -> String {
+        "mqtt".into()
+    }
+}
+
+/// The versions of MQTT a listener lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcceptedVersions {
+    v3: bool,
+    v4: bool,
+    v5: bool,
+}
+
+impl AcceptedVersions {
+    /// Every version.
+    pub const ALL: Self = Self {
+        v3: true,
+        v4: true,
+        v5: true,
+    };
+
+    /// Whether clients of `version` are let in.
+    pub fn contains(self, version: Version) -> bool {
+        match version {
+            Version::V3 => self.v3,
+            Version::V4 => self.v4,
+            Version::V5 => self.v5,
+        }
+    }
+}
+
+/// The kind of `accept_protocol_versions`.
+pub struct Versions;
+
+impl Kind for Versions {
+    type Value = AcceptedVersions;
+
+    fn apply(&self, slot: &mut AcceptedVersions, text: &str, _again: bool) -> Result<(), Wrong> {
+        let mut accepted = AcceptedVersions {
+            v3: false,
+            v4: false,
+            v5: false,
+        };
+        for word in text.split([',', ' ', '\t']).filter(|word| !word.is_empty()) {
+            match word {
+                "3" => accepted.v3 = true,
+                "4" => accepted.v4 = true,
+                "5" => accepted.v5 = true,
+                _ if word.starts_with('#') => break,
+                _ => return Err(Wrong::Value),
+            }
+        }
+        *slot = accepted;
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "some of 3, 4 and 5 with commas between, where 3 is MQTT 3.1 and 4 is MQTT 3.1.1".into()
+    }
+
+    fn show(&self, value: &AcceptedVersions) -> String {
+        let versions = [(value.v3, "3"), (value.v4, "4"), (value.v5, "5")];
+        let words: Vec<_> = versions.iter().filter(|(on, _)| *on).collect();
+        words
+            .iter()
+            .map(|(_, word)| *word)
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+
+    fn whole_line(&self) -> bool {
+        true
+    }
+
+    fn suggest(&self, text: &str) -> Option<String> {
+        text.contains("3.1.1").then(|| "4".into())
+    }
+}
+
+/// The kind of `max_qos`.
+pub struct Qos;
+
+impl Kind for Qos {
+    type Value = QoS;
+
+    fn apply(&self, slot: &mut QoS, text: &str, _again: bool) -> Result<(), Wrong> {
+        let number = u8::try_from(integer(text)?).map_err(|_| Wrong::Value)?;
+        *slot = QoS::new(number).ok_or(Wrong::Value)?;
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "0, 1 or 2".into()
+    }
+
+    fn show(&self, value: &QoS) -> String {
+        value.to_string()
+    }
+}
+
+/// The kind of `max_inflight_messages`: no limit is the standard's own, 65535.
+pub struct Inflight;
+
+impl Kind for Inflight {
+    type Value = u16;
+
+    fn apply(&self, slot: &mut u16, text: &str, _again: bool) -> Result<(), Wrong> {
+        let number = integer(text)?;
+        *slot = match u16::try_from(number) {
+            Ok(0) => u16::MAX,
+            Ok(number) => number,
+            Err(_) if number < 0 => u16::MAX,
+            Err(_) => return Err(Wrong::Value),
+        };
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "a number up to 65535; 0 means no limit".into()
+    }
+
+    fn show(&self, value: &u16) -> String {
+        match *value {
+            u16::MAX => "0".into(),
+            value => value.to_string(),
+        }
+    }
+}
+
+/// Where the log goes: the value of `log_dest`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogDestinations {
+    /// Standard output.
+    pub stdout: bool,
+    /// Standard error.
+    pub stderr: bool,
+    /// Messages on `$SYS/broker/log/`.
+    pub topic: bool,
+    /// A file, to which lines are added.
+    pub file: Option<PathBuf>,
+}
+
+impl LogDestinations {
+    const NONE: Self = Self {
+        stdout: false,
+        stderr: false,
+        topic: false,
+        file: None,
+    };
+
+    /// Whether nothing is logged anywhere.
+    pub fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+}
+
+impl Default for LogDestinations {
+    fn default() -> Self {
+        Self {
+            stderr: true,
+            ..Self::NONE
+        }
+    }
+}
+
+/// The kind of `log_dest`.
+pub struct Destinations;
+
+impl Kind for Destinations {
+    type Value = LogDestinations;
+
+    fn apply(&self, slot: &mut LogDestinations, text: &str, again: bool) -> Result<(), Wrong> {
+        let (word, rest) = text
+            .split_once([' ', '\t'])
+            .map_or((text, ""), |(word, rest)| (word, rest.trim()));
+        let mut chosen = if again {
+            slot.clone()
+        } else {
+            LogDestinations::NONE
+        };
+        match word {
+            "none" => chosen = LogDestinations::NONE,
+            "stdout" => chosen.stdout = true,
+            "stderr" => chosen.stderr = true,
+            "topic" => chosen.topic = true,
+            "file" if chosen.file.is_some() => return Err(Wrong::Again),
+            "file" if rest.is_empty() => {
+                return Err(Wrong::Because("needs a path after `file`".into()));
+            }
+            "file" => chosen.file = Some(unquoted(rest).into()),
+            "syslog" | "dlt" | "android" => {
+                return Err(Wrong::Skipped(
+                    "the log does not go there yet; `log_dest file PATH` keeps it",
+                ));
+            }
+            _ => return Err(Wrong::Value),
+        }
+        *slot = chosen;
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "none, stdout, stderr, topic or file PATH".into()
+    }
+
+    fn show(&self, value: &LogDestinations) -> String {
+        let LogDestinations {
+            stdout,
+            stderr,
+            topic,
+            ..
+        } = value;
+        let words = [(stdout, "stdout"), (stderr, "stderr"), (topic, "topic")];
+        let words: Vec<_> = words.iter().filter(|(on, _)| **on).collect();
+        words.first().map_or("none", |(_, word)| word).into()
+    }
+
+    fn whole_line(&self) -> bool {
+        true
+    }
+
+    fn suggest(&self, text: &str) -> Option<String> {
+        let word = text.split_whitespace().next()?;
+        nearest(
+            word,
+            ["none", "stdout", "stderr", "topic", "file"].into_iter(),
+        )
+        .map(Into::into)
+    }
+}
+
+/// The kind of `log_type`.
+pub struct Types;
+
+impl Kind for Types {
+    type Value = Levels;
+
+    fn apply(&self, slot: &mut Levels, text: &str, again: bool) -> Result<(), Wrong> {
+        let named = Levels::from_name(text).ok_or(Wrong::Value)?;
+        *slot = if again && named != Levels::NONE {
+            *slot | named
+        } else {
+            named
+        };
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        one_of(levels::NAMES.iter().map(|(name, _)| *name))
+    }
+
+    fn show(&self, value: &Levels) -> String {
+        // A set of several needs several lines, which one value cannot show.
+        let found = levels::NAMES.iter().find(|(_, known)| known == value);
+        found.map_or_else(String::new, |(name, _)| (*name).into())
+    }
+
+    fn suggest(&self, text: &str) -> Option<String> {
+        nearest(text, levels::NAMES.iter().map(|(name, _)| *name)).map(Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destinations(lines: &[&str]) -> Result<LogDestinations, Wrong> {
+        let mut value = LogDestinations::default();
+        for (index, line) in lines.iter().enumerate() {
+            Destinations.apply(&mut value, line, index > 0)?;
+        }
+        Ok(value)
+    }
+
+    #[test]
+    fn the_first_log_dest_replaces_the_default_and_more_add_to_it() {
+        let value = destinations(&["stdout", "file /tmp/my log"]).expect("two destinations");
+        assert!(value.stdout && !value.stderr);
+        assert_eq!(value.file, Some("/tmp/my log".into()));
+        assert!(
+            destinations(&["stdout", "none"])
+                .expect("none is a word")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn one_log_file_is_enough() {
+        assert_eq!(destinations(&["file a", "file b"]), Err(Wrong::Again));
+        assert!(destinations(&["file"]).is_err());
+    }
+
+    #[test]
+    fn log_types_add_up() {
+        let mut value = Levels::DEFAULT;
+        for (text, again) in [("error", false), ("debug", true)] {
+            Types.apply(&mut value, text, again).expect(text);
+        }
+        assert_eq!(format!("{value:?}"), "Levels(error debug)");
+        Types.apply(&mut value, "none", true).expect("none");
+        assert_eq!(value, Levels::NONE);
+    }
+
+    #[test]
+    fn versions_are_listed_by_their_numbers_on_the_wire() {
+        let mut value = AcceptedVersions::ALL;
+        Versions.apply(&mut value, "4, 5", false).expect("two");
+        assert!(!value.contains(Version::V3));
+        assert!(value.contains(Version::V4) && value.contains(Version::V5));
+        assert_eq!(Versions.show(&value), "4,5");
+        assert!(Versions.apply(&mut value, "3.1.1", false).is_err());
+    }
+
+    #[test]
+    fn no_limit_in_flight_is_the_limit_of_the_standard() {
+        for (text, expected) in [("0", 65535), ("-3", 65535), ("5", 5), ("65535", 65535)] {
+            let mut value = 20;
+            Inflight.apply(&mut value, text, false).expect(text);
+            assert_eq!(value, expected, "{text}");
+        }
+        assert_eq!(Inflight.apply(&mut 20, "65536", false), Err(Wrong::Value));
+    }
+}

@@ -1,0 +1,112 @@
+//! Options that belong to one listener, a door of the broker.
+
+use super::kinds::{AcceptedVersions, Protocols, Qos, Versions};
+use super::{Protocol, SocketDomain};
+use crate::config::define::{Answer, known, options};
+use crate::config::number::{Limit, Short};
+use crate::config::value::{Bool, Choice, Maybe, Text};
+use mqtt_proto::QoS;
+
+options! {
+    /// One door of the broker and the rules at it.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Listener, table LISTENER;
+
+    extra {
+        /// The TCP port; 0 lets the system choose one, which only a program can ask for.
+        port: u16 = 1883;
+        /// The address or host name to listen on; all interfaces if unset.
+        host: Option<String> = None;
+        /// Whether clients without a user name may connect here, all options taken together.
+        allow_anonymous: bool = false;
+        /// Whether an empty client id is answered with a generated one here.
+        allow_zero_length_clientid: bool = true;
+        /// What generated client ids begin with here.
+        auto_id_prefix: String = "auto-".into();
+    }
+
+    group "Listeners" {
+        /// What is spoken at this door.
+        protocol: Protocol = Protocol::Mqtt, Protocols;
+        /// Whether to listen on IPv4 or IPv6 alone. Unset, both are used.
+        socket_domain: Option<SocketDomain> = None,
+            Maybe(Choice(&[("ipv4", SocketDomain::Ipv4), ("ipv6", SocketDomain::Ipv6)]));
+        /// The versions of MQTT that are let in: 3 is 3.1, 4 is 3.1.1, 5 is 5.
+        accept_protocol_versions: AcceptedVersions = AcceptedVersions::ALL, Versions, own_listener;
+        /// The most connections at this door at the same time.
+        max_connections: Option<u32> = None, Limit::MINUS_ONE, reload;
+        /// The highest QoS clients may publish with. A higher one ends the connection.
+        max_qos ("maximum_qos"): QoS = QoS::ExactlyOnce, Qos, reload;
+        /// How many topic aliases a client of MQTT 5 may use.
+        max_topic_alias: u16 = 10, Short, reload, own_listener;
+        /// How many topic aliases the broker uses towards a client of MQTT 5.
+        max_topic_alias_broker: u16 = 10, Short, reload, own_listener;
+        /// `allow_anonymous` for this door alone.
+        listener_allow_anonymous: Option<bool> = None, Maybe(Bool), reload, own_listener;
+        /// `auto_id_prefix` for this door alone.
+        listener_auto_id_prefix: Option<String> = None, Maybe(Text { max: 50 }), own_listener;
+    }
+}
+
+/// What is said about every option of TLS.
+const NO_TLS: Answer = Answer::Stop(
+    "there is no TLS yet, and without it the port would carry everything in clear. Take the line out, and keep the listener on `listener 1883 127.0.0.1` or in a network you trust.",
+);
+/// What is said about options that only steer TLS, and are met next to those above.
+const TLS_DETAIL: Answer = Answer::Warn("there is no TLS yet.");
+
+known! {
+    LISTENER_KNOWN;
+    group "Listeners" {
+        /// The network interface to listen on.
+        "bind_interface" => Answer::Stop("name the address of the interface instead: `listener 1883 192.168.1.5`.");
+        /// A prefix that is put before every topic of this listener's clients.
+        "mount_point" => Answer::Stop("topics cannot be kept apart by listener, so clients would see each other's messages.");
+        /// Whether the user name takes the place of the client id.
+        "use_username_as_clientid" => Answer::Stop("client ids cannot be taken from user names, so a client could take any id.");
+        /// A folder of files for web browsers.
+        "http_dir" => Answer::Stop("there is no web server here.");
+        /// Web pages that may connect.
+        "websockets_origin" => Answer::Stop("there are no WebSocket listeners yet.");
+        /// The PROXY protocol of load balancers.
+        "enable_proxy_protocol" => Answer::Stop("the PROXY protocol is not understood yet, so no client behind the proxy could connect.");
+        /// Whether TLS is required at the load balancer.
+        "proxy_protocol_v2_require_tls" => Answer::Stop("the PROXY protocol is not understood yet.");
+    }
+    group "TLS of listeners" {
+        /// The server's certificate.
+        "certfile" => NO_TLS;
+        /// The key of the certificate.
+        "keyfile" => NO_TLS;
+        /// Authorities for client certificates.
+        "cafile" => NO_TLS;
+        /// A folder of such authorities.
+        "capath" => NO_TLS;
+        /// Whether clients need a certificate.
+        "require_certificate" => NO_TLS;
+        /// Whether the name in the certificate is the user name.
+        "use_identity_as_username" => NO_TLS;
+        /// Whether the subject of the certificate is the user name.
+        "use_subject_as_username" => NO_TLS;
+        /// Certificates that are revoked.
+        "crlfile" => NO_TLS;
+        /// The lowest version of TLS.
+        "tls_version" => NO_TLS;
+        /// Names of ciphers, in the words of OpenSSL.
+        "ciphers" => TLS_DETAIL;
+        /// The same for TLS 1.3.
+        "ciphers_tls1.3" => TLS_DETAIL;
+        /// Whether client certificates count before and after their time.
+        "disable_client_cert_date_checks" => TLS_DETAIL;
+        /// The hint of TLS-PSK.
+        "psk_hint" => Answer::Stop("there is no TLS with pre-shared keys.");
+        /// A hardware key store of OpenSSL.
+        "tls_engine" => Answer::Stop("there is no OpenSSL here, and so no engines.");
+        /// The engine's password.
+        "tls_engine_kpass_sha1" => Answer::Stop("there is no OpenSSL here, and so no engines.");
+        /// The form of the key file.
+        "tls_keyform" => TLS_DETAIL;
+        /// Parameters of an old key exchange.
+        "dhparamfile" => Answer::Gone;
+    }
+}

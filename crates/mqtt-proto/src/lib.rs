@@ -11,6 +11,7 @@
 //! what a version does not have (properties in 3.1.1) is empty after decoding and left out
 //! when encoding.
 
+pub mod client;
 mod decode;
 mod encode;
 mod error;

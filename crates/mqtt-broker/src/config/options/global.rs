@@ -1,6 +1,6 @@
 //! Options that hold for the whole broker.
 
-use super::kinds::{Destinations, Inflight, Types};
+use super::kinds::{Destinations, Inflight, TimeFormat, Types};
 use super::{Listener, LogDestinations};
 use crate::config::define::{Answer, known, options};
 use crate::config::number::{Age, Limit, Number, Period, Short};
@@ -94,7 +94,7 @@ options! {
         /// The form of the time, in the letters of strftime, as `%Y-%m-%dT%H:%M:%S`.
         /// Unset, the time is seconds since 1970, and hours, minutes and seconds on a terminal;
         /// `%s` asks for seconds since 1970 everywhere.
-        log_timestamp_format: Option<String> = None, Maybe(Text { max: 65535 }), reload;
+        log_timestamp_format: Option<String> = None, TimeFormat, reload;
         /// Whether the coming and going of clients is logged.
         connection_messages: bool = true, Bool, reload;
     }

@@ -2,7 +2,7 @@
 
 use crate::config::number::integer;
 use crate::config::value::{Kind, Wrong, nearest, one_of, unquoted};
-use crate::log::{Levels, levels};
+use crate::log::{Levels, levels, stamp};
 use mqtt_proto::{QoS, Version};
 use std::path::PathBuf;
 
@@ -280,6 +280,38 @@ impl Kind for Destinations {
             ["none", "stdout", "stderr", "topic", "file"].into_iter(),
         )
         .map(Into::into)
+    }
+}
+
+/// The kind of `log_timestamp_format`.
+pub struct TimeFormat;
+
+impl Kind for TimeFormat {
+    type Value = Option<String>;
+
+    fn apply(&self, slot: &mut Option<String>, text: &str, again: bool) -> Result<(), Wrong> {
+        if again {
+            return Err(Wrong::Again);
+        }
+        stamp::check(text).map_err(|why| Wrong::Because(format!("cannot be written: {why}")))?;
+        *slot = Some(text.into());
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "text with the letters of strftime, to the end of the line".into()
+    }
+
+    fn show(&self, value: &Option<String>) -> String {
+        value.clone().unwrap_or_default()
+    }
+
+    fn whole_line(&self) -> bool {
+        true
+    }
+
+    fn once(&self) -> bool {
+        true
     }
 }
 

@@ -2,3 +2,14 @@
 
 pub mod config;
 pub mod log;
+
+mod connection_state;
+pub mod engine;
+mod message;
+mod outbox;
+mod retained;
+mod session;
+mod sys;
+mod time;
+mod topics;
+mod trie;

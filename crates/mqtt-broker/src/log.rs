@@ -20,6 +20,11 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+/// The name of the program in its lines and messages.
+pub const PROGRAM: &str = "mqtt-broker";
+/// Its version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Gathered lines are written out early when they reach this many bytes.
 const BATCH: usize = 64 * 1024;
 
@@ -198,7 +203,6 @@ impl Log {
         }
         Ok(())
     }
-
 }
 
 impl Drop for Log {

@@ -1,0 +1,75 @@
+//! What the engine knows of one network connection.
+
+use crate::outbox::Outbox;
+use crate::session::SessionKey;
+use crate::time::Time;
+use mqtt_proto::{Topic, Version};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Names a connection in the engine, from its opening until it is reported closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionKey(pub u32);
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// CONNECT is awaited.
+    Greeting,
+    /// The client is in.
+    Live(SessionKey),
+    /// What is in the outbox may still be written, then the socket is to be closed.
+    Closing,
+}
+
+/// Topic aliases of one connection, both ways; most connections have none.
+#[derive(Debug, Default)]
+pub struct Aliases {
+    /// What the client has given names to.
+    pub incoming: Vec<Option<Arc<Topic>>>,
+    /// What we have given names to.
+    pub outgoing: HashMap<Box<Topic>, u16>,
+}
+
+/// One network connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// Tells this connection from an earlier one under the same key.
+    pub serial: u64,
+    /// How far it is.
+    pub stage: Stage,
+    /// What it has to write.
+    pub outbox: Outbox,
+    /// The remote address with its port.
+    pub peer: Box<str>,
+    /// Which listener it came to.
+    pub listener: u16,
+    /// What CONNECT said.
+    pub version: Version,
+    /// Whether it is in the list of connections that have something to write.
+    pub is_dirty: bool,
+    /// Whether reason strings may be sent on other packets than CONNACK and DISCONNECT
+    /// (MQTT 5, 3.1.2.11.7).
+    pub wants_problem_information: bool,
+    /// When the last packet came.
+    pub last_heard: Time,
+    /// One and a half times the keep alive, in milliseconds; 0 is off [MQTT-3.1.2-22].
+    pub grace_ms: u32,
+    /// The largest packet that the client takes, in bytes.
+    pub max_packet_size: u32,
+    /// How many QoS 1 and 2 messages the client takes at once.
+    pub receive_maximum: u16,
+    /// How many topic aliases the client takes.
+    pub alias_maximum: u16,
+    /// Sixteen random bytes, for an assigned client identifier.
+    pub token: [u8; 16],
+    /// See [`Aliases`].
+    pub aliases: Option<Box<Aliases>>,
+}
+
+impl Connection {
+    /// Whether another packet may still be put into the outbox.
+    pub fn has_room(&self, limit: usize) -> bool {
+        self.outbox.len() < limit
+    }
+}

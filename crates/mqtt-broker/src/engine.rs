@@ -1,0 +1,430 @@
+//! The broker without its sockets: sessions, topics and retained messages, moved by packets and time.
+//!
+//! The engine does no I/O and has no clock. Whoever drives it
+//!
+//! 1. opens a connection with [`Engine::handle_open`] and hands over what was read with
+//!    [`Engine::receive`];
+//! 2. after any call takes the effects: [`Engine::poll_dirty`] names the connections that have
+//!    something to write or are to be closed, [`Engine::poll_log`] the lines to log;
+//! 3. writes [`Engine::outbox`] and reports it with [`Engine::handle_written`]; when a closing
+//!    connection has nothing more to write, or a socket ends by itself, closes it and says so
+//!    with [`Engine::handle_closed`];
+//! 4. calls [`Engine::handle_timeout`] when [`Engine::poll_timeout`] says.
+//!
+//! The order of effects is the order in which they must reach the world. Every call takes the
+//! time, which never goes back.
+
+mod connect;
+mod deliver;
+mod disconnect;
+mod publish;
+pub mod settings;
+mod subscribe;
+mod timers;
+
+use crate::connection_state::{Connection, ConnectionKey, Stage};
+use crate::log::{Ending, Level, Line};
+use crate::outbox::Outbox;
+use crate::retained::RetainedMessages;
+use crate::session::{Session, SessionKey};
+use crate::sys::{Census, Counters};
+use crate::time::Time;
+use crate::topics::{Target, Topics};
+use bytes::Bytes;
+use mqtt_proto::{DecodeError, Packet, PacketType, PropertiesBuf, ReasonCode, Version, decode, frame_length};
+use settings::Settings;
+use slab::Slab;
+use std::collections::HashMap;
+use std::sync::Arc;
+use timers::Timers;
+
+/// Sessions by client identifier.
+type ClientIds = HashMap<Arc<str>, SessionKey, foldhash::fast::RandomState>;
+
+/// The broker's state and its rules. See the [module](self) for the contract.
+pub struct Engine {
+    settings: Settings,
+    connections: Slab<Connection>,
+    sessions: Slab<Session>,
+    clients: ClientIds,
+    topics: Topics,
+    retained: RetainedMessages,
+    timers: Timers,
+    counters: Counters,
+    /// Counts up for every connection and session.
+    serial: u64,
+    /// Connections that are not yet reported closed, by listener.
+    open: Vec<usize>,
+    started: Time,
+    // Effects.
+    dirty: Vec<ConnectionKey>,
+    log: Vec<(Level, String)>,
+    // Kept from call to call so that the steady path allocates nothing.
+    targets: Vec<Target>,
+    scratch: Vec<u8>,
+    properties: PropertiesBuf,
+    spare: Vec<Vec<u8>>,
+}
+
+/// Why the engine ends a connection.
+#[derive(Clone, Copy, Debug)]
+struct Close<'a> {
+    /// What a version 5 client is told by DISCONNECT, if anything.
+    disconnect: Option<ReasonCode>,
+    /// The end of the log line.
+    ending: Ending<'a>,
+}
+
+/// How handling a packet ended: go on, or end the connection.
+type Handled = Result<(), Close<'static>>;
+
+impl Close<'static> {
+    const fn told(reason: ReasonCode, ending: Ending<'static>) -> Close<'static> {
+        Close { disconnect: Some(reason), ending }
+    }
+
+    const fn silent(ending: Ending<'static>) -> Close<'static> {
+        Close { disconnect: None, ending }
+    }
+
+    const PROTOCOL: Close<'static> = Close::told(ReasonCode::ProtocolError, Ending::ProtocolError);
+}
+
+impl Engine {
+    /// A broker without sessions.
+    pub fn new(settings: Settings, now: Time) -> Engine {
+        let open = vec![0; settings.listeners.len()];
+        let mut engine = Engine {
+            settings,
+            connections: Slab::new(),
+            sessions: Slab::new(),
+            clients: ClientIds::default(),
+            topics: Topics::default(),
+            retained: RetainedMessages::default(),
+            timers: Timers::default(),
+            counters: Counters::default(),
+            serial: 0,
+            open,
+            started: now,
+            dirty: Vec::new(),
+            log: Vec::new(),
+            targets: Vec::new(),
+            scratch: Vec::new(),
+            properties: PropertiesBuf::new(),
+            spare: Vec::new(),
+        };
+        engine.start_timers(now);
+        engine
+    }
+
+    /// What the broker has counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    /// What `$SYS` tells besides the counters.
+    pub fn census(&self, now: Time) -> Census {
+        let mut census = Census {
+            uptime: now.since(self.started).as_secs(),
+            connected: 0,
+            total: self.sessions.len(),
+            sockets: self.connections.len(),
+            subscriptions: self.topics.len(),
+            shared_subscriptions: self.topics.shared(),
+            retained: self.retained.len(),
+            stored: self.retained.len(),
+            stored_bytes: self.retained.bytes(),
+            waiting_bytes: 0,
+            waiting: 0,
+        };
+        for (_, session) in &self.sessions {
+            census.connected += usize::from(session.connection.is_some());
+            census.stored += session.queue.len() + usize::from(session.outgoing.len()) + session.incoming.len();
+            census.stored_bytes += session.queued_bytes;
+        }
+        for (_, connection) in &self.connections {
+            census.waiting += usize::from(!connection.outbox.is_empty());
+            census.waiting_bytes += connection.outbox.len();
+        }
+        census
+    }
+
+    /// How many sessions there are, connected or not.
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// The rules in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// A connection was accepted from `peer` (address and port) by listener number `listener`.
+    ///
+    /// `token` is sixteen unpredictable bytes. `None`: a limit is reached, close it again.
+    pub fn handle_open(&mut self, now: Time, peer: &str, listener: usize, token: [u8; 16]) -> Option<ConnectionKey> {
+        let rules = &self.settings.listeners[listener];
+        let (port, limit) = (rules.port, rules.max_connections);
+        let total: usize = self.open.iter().sum();
+        self.counters.sockets += 1;
+        if self.open[listener] >= limit || total >= self.settings.global_max_connections {
+            let address = peer.rsplit_once(':').map_or(peer, |(address, _)| address);
+            self.log(Line::TooManyConnections { address });
+            return None;
+        }
+        self.log(Line::NewConnection { peer, port });
+        self.open[listener] += 1;
+        self.serial += 1;
+        let serial = self.serial;
+        let index = self.connections.insert(Connection {
+            serial,
+            stage: Stage::Greeting,
+            outbox: Outbox::default(),
+            peer: peer.into(),
+            listener: u16::try_from(listener).unwrap_or(u16::MAX),
+            version: Version::V4,
+            is_dirty: false,
+            wants_problem_information: true,
+            last_heard: now,
+            grace_ms: 0,
+            max_packet_size: u32::MAX,
+            receive_maximum: u16::MAX,
+            alias_maximum: 0,
+            token,
+            aliases: None,
+        });
+        let key = ConnectionKey(u32::try_from(index).expect("fewer than 2^32 connections"));
+        self.arm_connect_deadline(now, key);
+        Some(key)
+    }
+
+    /// Bytes have come: handles every whole packet in them and returns how many bytes that took.
+    ///
+    /// What is left over is the beginning of a packet; hand it in again with more behind it.
+    /// `owner` is the buffer that `bytes` lie in, if large payloads may be kept in it instead
+    /// of being copied out.
+    pub fn receive(&mut self, now: Time, key: ConnectionKey, bytes: &[u8], owner: Option<&Bytes>) -> usize {
+        let mut used = 0;
+        while used < bytes.len() {
+            let connection = &mut self.connections[key.0 as usize];
+            connection.last_heard = now;
+            let (version, stage) = (connection.version, connection.stage);
+            let rest = &bytes[used..];
+            let limit = self.settings.max_packet_size;
+            let handled = match stage {
+                Stage::Closing => return bytes.len(),
+                Stage::Greeting if rest[0] >> 4 != PacketType::Connect as u8 => {
+                    self.refuse_first_byte(key, rest[0]);
+                    Err(Close::silent(Ending::ProtocolError))
+                }
+                Stage::Live(_) if is_for_clients(rest[0]) => {
+                    Err(self.refuse(key, "a packet that only a server sends"))
+                }
+                _ => match decode(rest, version, limit) {
+                    Ok(None) => break,
+                    Ok(Some((packet, length))) => {
+                        used += length;
+                        self.counters.messages_received += 1;
+                        self.handle_packet(now, key, &packet, owner)
+                    }
+                    Err(error) => Err(self.refuse_bytes(key, stage, rest, error)),
+                },
+            };
+            if let Err(close) = handled {
+                self.close(now, key, close);
+            }
+        }
+        self.counters.bytes_received += used as u64;
+        used
+    }
+
+    /// How many bytes the packet at the front of `bytes` has, where that can be told already.
+    pub fn packet_length(&self, key: ConnectionKey, bytes: &[u8]) -> Option<usize> {
+        let version = self.connections[key.0 as usize].version;
+        frame_length(bytes, version, self.settings.max_packet_size).ok().flatten()
+    }
+
+    fn handle_packet(&mut self, now: Time, key: ConnectionKey, packet: &Packet<'_>, owner: Option<&Bytes>) -> Handled {
+        let Stage::Live(session) = self.connections[key.0 as usize].stage else {
+            return match packet {
+                Packet::Connect(connect) => self.handle_connect(now, key, connect),
+                _ => Err(Close::silent(Ending::ProtocolError)), // [MQTT-3.1.0-1]
+            };
+        };
+        match packet {
+            Packet::Connect(_) => {
+                let peer = self.connections[key.0 as usize].peer.clone();
+                self.log(Line::SecondConnect { peer: &peer });
+                Err(Close::PROTOCOL) // [MQTT-3.1.0-2]
+            }
+            Packet::Publish(publish) => self.handle_publish(now, key, session, publish, owner),
+            Packet::PubAck(ack) => self.handle_puback(now, session, ack),
+            Packet::PubRec(ack) => self.handle_pubrec(now, key, session, ack),
+            Packet::PubRel(ack) => self.handle_pubrel(now, key, session, ack),
+            Packet::PubComp(ack) => self.handle_pubcomp(now, session, ack),
+            Packet::Subscribe(subscribe) => self.handle_subscribe(now, key, session, subscribe),
+            Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(key, session, unsubscribe),
+            Packet::PingReq => self.handle_pingreq(key, session),
+            Packet::Disconnect(disconnect) => self.handle_disconnect(now, key, session, disconnect),
+            Packet::Auth(auth) => self.handle_auth(session, auth),
+            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => Err(Close::PROTOCOL),
+        }
+    }
+
+    fn handle_pingreq(&mut self, key: ConnectionKey, session: SessionKey) -> Handled {
+        self.log_client(session, |client| Line::ReceivedPingreq { client });
+        self.log_client(session, |client| Line::SendingPingresp { client });
+        self.send(key, &Packet::PingResp);
+        Ok(())
+    }
+
+    /// Logs what is wrong with a first byte that is not CONNECT's [MQTT-3.1.0-1].
+    fn refuse_first_byte(&mut self, key: ConnectionKey, first: u8) {
+        const TLS_HANDSHAKE: u8 = 0x16;
+        let peer = self.connections[key.0 as usize].peer.clone();
+        if first == TLS_HANDSHAKE {
+            self.log(Line::TlsOnPlainListener { peer: &peer });
+        } else {
+            self.log(Line::ProtocolError { client: &peer, what: &format!("First packet not CONNECT ({first:02X})") });
+        }
+    }
+
+    fn refuse(&mut self, key: ConnectionKey, what: &str) -> Close<'static> {
+        let client = self.client_name(key);
+        self.log(Line::ProtocolError { client: &client, what });
+        Close::PROTOCOL
+    }
+
+    /// A packet could not be decoded: one line, an answer where there is to be one, and the end.
+    fn refuse_bytes(&mut self, key: ConnectionKey, stage: Stage, bytes: &[u8], error: DecodeError) -> Close<'static> {
+        let client = self.client_name(key);
+        self.log(Line::ProtocolError { client: &client, what: &error.to_string() });
+        let ending = match error.reason {
+            ReasonCode::ProtocolError | ReasonCode::UnsupportedProtocolVersion => Ending::ProtocolError,
+            ReasonCode::PacketTooLarge => Ending::OversizePacket,
+            ReasonCode::TopicAliasInvalid => Ending::TopicAliasInvalid,
+            ReasonCode::ClientIdentifierNotValid => Ending::ClientIdNotValid,
+            _ => Ending::MalformedPacket,
+        };
+        if stage == Stage::Greeting {
+            if !error.silent {
+                self.refuse_malformed_connect(key, bytes, error);
+            }
+            return Close::silent(ending);
+        }
+        Close { disconnect: (!error.silent).then_some(error.reason), ending }
+    }
+
+    /// Connections that have something to write, or are to be closed; each is named once until
+    /// it has been asked for here.
+    pub fn poll_dirty(&mut self) -> Option<ConnectionKey> {
+        let key = self.dirty.pop()?;
+        self.connections[key.0 as usize].is_dirty = false;
+        Some(key)
+    }
+
+    /// Whether any connection has something to write.
+    pub fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// The next line to log, oldest first.
+    pub fn poll_log(&mut self) -> std::vec::Drain<'_, (Level, String)> {
+        self.log.drain(..)
+    }
+
+    /// Whether there is a line to log.
+    pub fn has_log(&self) -> bool {
+        !self.log.is_empty()
+    }
+
+    /// What a connection has to write.
+    pub fn outbox(&self, key: ConnectionKey) -> &Outbox {
+        &self.connections[key.0 as usize].outbox
+    }
+
+    /// Whether a connection is to be closed as soon as its outbox is empty.
+    pub fn is_closing(&self, key: ConnectionKey) -> bool {
+        self.connections[key.0 as usize].stage == Stage::Closing
+    }
+
+    /// The first `count` bytes of the outbox have been written.
+    pub fn handle_written(&mut self, now: Time, key: ConnectionKey, count: usize) {
+        let connection = &mut self.connections[key.0 as usize];
+        connection.outbox.advance(count, &mut self.spare);
+        self.counters.bytes_sent += count as u64;
+        if let Stage::Live(session) = connection.stage {
+            self.send_waiting(now, session);
+        }
+    }
+
+    fn connection(&self, key: ConnectionKey) -> &Connection {
+        &self.connections[key.0 as usize]
+    }
+
+    fn connection_mut(&mut self, key: ConnectionKey) -> &mut Connection {
+        &mut self.connections[key.0 as usize]
+    }
+
+    fn session(&self, key: SessionKey) -> &Session {
+        &self.sessions[key.0 as usize]
+    }
+
+    fn session_mut(&mut self, key: SessionKey) -> &mut Session {
+        &mut self.sessions[key.0 as usize]
+    }
+
+    /// Appends a packet to a connection's outbox.
+    fn send(&mut self, key: ConnectionKey, packet: &Packet<'_>) {
+        let connection = &mut self.connections[key.0 as usize];
+        let version = connection.version;
+        // What the engine says itself fits the wire: identifiers and strings came off it.
+        let encoded = connection.outbox.append(&mut self.spare, |out| packet.encode(version, out));
+        debug_assert!(encoded.is_ok(), "{packet:?}");
+        self.counters.messages_sent += 1;
+        self.mark_dirty(key);
+    }
+
+    fn mark_dirty(&mut self, key: ConnectionKey) {
+        let connection = &mut self.connections[key.0 as usize];
+        if !connection.is_dirty {
+            connection.is_dirty = true;
+            self.dirty.push(key);
+        }
+    }
+
+    fn log(&mut self, line: Line<'_>) {
+        if self.settings.log.contains(line.level()) {
+            self.log.push((line.level(), line.to_string()));
+        }
+    }
+
+    /// Logs a line that names the client of a session.
+    fn log_client<'a>(&'a mut self, session: SessionKey, line: impl FnOnce(&'a str) -> Line<'a>) {
+        let line = line(&self.sessions[session.0 as usize].client_id);
+        if self.settings.log.contains(line.level()) {
+            self.log.push((line.level(), line.to_string()));
+        }
+    }
+
+    /// The client identifier, or the address where there is none yet.
+    fn client_name(&self, key: ConnectionKey) -> Arc<str> {
+        let connection = self.connection(key);
+        match connection.stage {
+            Stage::Live(session) => self.session(session).client_id.clone(),
+            Stage::Greeting | Stage::Closing => Arc::from(&*connection.peer),
+        }
+    }
+}
+
+/// CONNACK, SUBACK, UNSUBACK and PINGRESP go to clients; no server expects one.
+fn is_for_clients(first: u8) -> bool {
+    matches!(
+        PacketType::of_first_byte(first),
+        Some(PacketType::ConnAck | PacketType::SubAck | PacketType::UnsubAck | PacketType::PingResp)
+    )
+}

@@ -1,0 +1,375 @@
+//! CONNECT: who may come in, which session is theirs, and what becomes of a connection that had it.
+
+use super::{Close, Engine, Handled};
+use crate::connection_state::{ConnectionKey, Stage};
+use crate::log::{Ending, Line};
+use crate::message::{Publication, forwarded};
+use crate::session::{NEVER, Session, SessionKey, Will};
+use mqtt_proto::{
+    ConnAck, Connect, DecodeError, Packet, Properties, PropertiesBuf, Property, QoS, ReasonCode, Version,
+};
+use crate::time::Time;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// A CONNECT that is refused.
+struct Refusal {
+    /// What CONNACK says; `None`: this version has no word for it.
+    reason: Option<ReasonCode>,
+    ending: Ending<'static>,
+    /// What the log says besides, if the ending does not say it all.
+    what: Option<&'static str>,
+}
+
+impl Refusal {
+    fn new(reason: ReasonCode, ending: Ending<'static>) -> Refusal {
+        Refusal { reason: Some(reason), ending, what: None }
+    }
+
+    fn because(self, what: &'static str) -> Refusal {
+        Refusal { what: Some(what), ..self }
+    }
+
+    /// Below version 5 the connection is closed without a word.
+    fn only_in_v5(self, version: Version) -> Refusal {
+        Refusal { reason: self.reason.filter(|_| version.is_v5()), ..self }
+    }
+}
+
+impl Engine {
+    pub(super) fn handle_connect(&mut self, now: Time, key: ConnectionKey, connect: &Connect<'_>) -> Handled {
+        self.connection_mut(key).version = connect.version;
+        let accepted = self
+            .check_connect(key, connect)
+            .and_then(|()| self.client_id(key, connect))
+            .and_then(|client_id| self.check_will(key, connect).map(|()| client_id))
+            .and_then(|client_id| self.authorize(key).map(|()| client_id))
+            .and_then(|client_id| self.check_keep_alive_limit(connect).map(|()| client_id));
+        let client_id = match accepted {
+            Ok(client_id) => client_id,
+            Err(refusal) => return Err(self.refuse_connect(key, &refusal)),
+        };
+        let (session, session_present) = match self.open_session(now, connect, client_id) {
+            Ok(opened) => opened,
+            Err(refusal) => return Err(self.refuse_connect(key, &refusal)),
+        };
+        self.attach(now, key, session, connect);
+        self.log_connected(key, session, connect);
+        self.send_connack(key, session, session_present, connect);
+        self.resume(now, session);
+        Ok(())
+    }
+
+    fn check_connect(&self, key: ConnectionKey, connect: &Connect<'_>) -> Result<(), Refusal> {
+        let rules = self.rules(key);
+        if !rules.versions.contains(&connect.version) {
+            return Err(Refusal::new(ReasonCode::UnsupportedProtocolVersion, Ending::ProtocolError)
+                .because("CONNECT with a protocol version that this listener does not accept"));
+        }
+        if connect.properties.authentication_method().is_some() {
+            // No method is known here [MQTT-4.12.0-1].
+            return Err(Refusal::new(ReasonCode::BadAuthenticationMethod, Ending::DisallowedFeature));
+        }
+        Ok(())
+    }
+
+    /// The client's identifier, or one of ours where it may leave that to us (MQTT 5, 3.1.3.1).
+    fn client_id(&self, key: ConnectionKey, connect: &Connect<'_>) -> Result<Arc<str>, Refusal> {
+        if !connect.client_id.is_empty() {
+            return Ok(Arc::from(connect.client_id));
+        }
+        let refused = Refusal::new(ReasonCode::ClientIdentifierNotValid, Ending::ProtocolError);
+        if connect.version == Version::V3 {
+            return Err(refused.because("v3.1 CONNECT with zero length clientid"));
+        }
+        let must_keep = connect.version == Version::V4 && !connect.clean_start; // 3.1.1 [MQTT-3.1.3-7]
+        if must_keep || !self.settings.allow_zero_length_clientid {
+            let refused = if connect.version.is_v5() {
+                Refusal::new(ReasonCode::UnspecifiedError, Ending::ProtocolError)
+            } else {
+                refused
+            };
+            return Err(refused.because("CONNECT with zero length clientid when forbidden"));
+        }
+        Ok(Arc::from(assigned_id(&self.rules(key).auto_id_prefix, self.connection(key).token)))
+    }
+
+    fn check_will(&self, key: ConnectionKey, connect: &Connect<'_>) -> Result<(), Refusal> {
+        let Some(will) = &connect.will else { return Ok(()) };
+        let version = connect.version;
+        if will.topic.starts_with("$CONTROL/") {
+            return Err(Refusal::new(ReasonCode::MalformedPacket, Ending::MalformedPacket)
+                .because("a will may not go to $CONTROL")
+                .only_in_v5(version));
+        }
+        if will.retain && !self.settings.retain_available {
+            return Err(Refusal::new(ReasonCode::RetainNotSupported, Ending::DisallowedFeature).only_in_v5(version));
+        }
+        if will.qos > self.rules(key).max_qos {
+            return Err(Refusal::new(ReasonCode::QoSNotSupported, Ending::DisallowedFeature).only_in_v5(version));
+        }
+        if will.payload.len() > self.settings.message_size_limit {
+            let reason =
+                if version.is_v5() { ReasonCode::PacketTooLarge } else { ReasonCode::NotAuthorized };
+            return Err(Refusal::new(reason, Ending::OversizePayload));
+        }
+        Ok(())
+    }
+
+    fn authorize(&self, key: ConnectionKey) -> Result<(), Refusal> {
+        if self.rules(key).allow_anonymous {
+            Ok(())
+        } else {
+            Err(Refusal::new(ReasonCode::NotAuthorized, Ending::NotAuthorised))
+        }
+    }
+
+    /// Below version 5 a server cannot lower a keep alive, only refuse it.
+    fn check_keep_alive_limit(&self, connect: &Connect<'_>) -> Result<(), Refusal> {
+        if connect.version.is_v5() || self.keep_alive(connect) == connect.keep_alive {
+            Ok(())
+        } else {
+            Err(Refusal::new(ReasonCode::ClientIdentifierNotValid, Ending::ProtocolError)
+                .because("CONNECT with a keepalive above max_keepalive"))
+        }
+    }
+
+    /// The keep alive in force, in seconds.
+    fn keep_alive(&self, connect: &Connect<'_>) -> u16 {
+        match (connect.keep_alive, self.settings.max_keepalive) {
+            (asked, 0) => asked,
+            (0, limit) => limit,
+            (asked, limit) => asked.min(limit),
+        }
+    }
+
+    /// Answers a CONNECT that could not even be decoded, where it can be answered.
+    pub(super) fn refuse_malformed_connect(&mut self, key: ConnectionKey, bytes: &[u8], error: DecodeError) {
+        let Some((known_name, level)) = connect_level(bytes) else { return };
+        // An unknown version is answered in the words of version 5, a mixture of name and
+        // number that exist in those of 3.1.1; below 5 other errors have no words at all.
+        let version = match error.reason {
+            ReasonCode::UnsupportedProtocolVersion if known_name && (3..=5).contains(&level) => Version::V4,
+            ReasonCode::UnsupportedProtocolVersion => Version::V5,
+            _ if level == 5 => Version::V5,
+            _ => return,
+        };
+        self.connection_mut(key).version = version;
+        let reason = match error.reason {
+            // The will's topic is no reason to invent a new code for.
+            ReasonCode::TopicNameInvalid => ReasonCode::MalformedPacket,
+            reason => reason,
+        };
+        self.send_refusal(key, reason);
+    }
+
+    fn refuse_connect(&mut self, key: ConnectionKey, refusal: &Refusal) -> Close<'static> {
+        let peer = self.connection(key).peer.clone();
+        if let Some(what) = refusal.what {
+            self.log(Line::ProtocolError { client: &peer, what });
+        }
+        if let Some(reason) = refusal.reason {
+            self.send_refusal(key, reason);
+        }
+        Close::silent(refusal.ending)
+    }
+
+    fn send_refusal(&mut self, key: ConnectionKey, reason: ReasonCode) {
+        let connection = self.connection(key);
+        let peer = connection.peer.clone();
+        let code = if connection.version.is_v5() { reason.value() } else { reason.to_v3_return_code() };
+        self.log(Line::SendingConnack { client: &peer, session_present: false, reason: code });
+        self.send(key, &Packet::ConnAck(ConnAck { session_present: false, reason, properties: Properties::EMPTY }));
+    }
+
+    /// Finds or makes the session, ends or takes over what was there under this identifier.
+    fn open_session(
+        &mut self,
+        now: Time,
+        connect: &Connect<'_>,
+        client_id: Arc<str>,
+    ) -> Result<(SessionKey, bool), Refusal> {
+        if let Some(&found) = self.clients.get(&client_id) {
+            self.take_over(now, found, connect.clean_start);
+        }
+        // Ended above if it had no future or is not wanted any more.
+        if let Some(&found) = self.clients.get(&client_id) {
+            return Ok((found, true)); // [MQTT-3.1.2-5]
+        }
+        if self.sessions.len() >= self.settings.global_max_clients {
+            return Err(Refusal::new(ReasonCode::ServerBusy, Ending::ServerBusy).only_in_v5(connect.version));
+        }
+        self.serial += 1;
+        let index = self.sessions.insert(Session::new(client_id.clone(), self.serial));
+        let session = SessionKey(u32::try_from(index).expect("fewer than 2^32 sessions"));
+        self.clients.insert(client_id, session);
+        Ok((session, false))
+    }
+
+    /// Ends another connection of the same client [MQTT-3.1.4-3], and its session if it is not
+    /// to go on.
+    fn take_over(&mut self, now: Time, found: SessionKey, clean_start: bool) {
+        if clean_start {
+            // The session ends, and with it the wait of its will (MQTT 5, 3.1.3.2.2).
+            self.session_mut(found).expiry = 0;
+        }
+        if let Some(old) = self.session(found).connection {
+            self.close(now, old, Close::told(ReasonCode::SessionTakenOver, Ending::TakenOver));
+        } else if clean_start {
+            self.end_session(now, found);
+        }
+    }
+
+    /// Joins connection and session.
+    fn attach(&mut self, now: Time, key: ConnectionKey, session_key: SessionKey, connect: &Connect<'_>) {
+        let properties = connect.properties;
+        let keep_alive = self.keep_alive(connect);
+        let alias_limit = self.rules(key).max_topic_alias_broker;
+        let mut scratch = std::mem::take(&mut self.properties);
+        let will = connect.will.map(|will| Box::new(kept_will(&will, &mut scratch)));
+        self.properties = scratch;
+
+        let connection = self.connection_mut(key);
+        connection.stage = Stage::Live(session_key);
+        connection.grace_ms = u32::from(keep_alive) * 1500;
+        connection.max_packet_size = properties.maximum_packet_size().unwrap_or(u32::MAX);
+        connection.receive_maximum = properties.receive_maximum().unwrap_or(u16::MAX);
+        connection.alias_maximum = properties.topic_alias_maximum().unwrap_or(0).min(alias_limit);
+        connection.wants_problem_information = properties.request_problem_information().unwrap_or(true);
+        self.arm_keep_alive(now, key);
+
+        let session = self.session_mut(session_key);
+        session.connection = Some(key);
+        session.epoch = session.epoch.wrapping_add(1);
+        session.will = will;
+        session.is_dropping = false;
+        session.expiry = match (connect.version, connect.clean_start) {
+            (Version::V5, _) => properties.session_expiry_interval().unwrap_or(0),
+            (_, true) => 0,
+            (_, false) => NEVER,
+        };
+        self.counters.note_connected(self.sessions.len());
+    }
+
+    fn log_connected(&mut self, key: ConnectionKey, session: SessionKey, connect: &Connect<'_>) {
+        let peer = self.connection(key).peer.clone();
+        let keep_alive = self.keep_alive(connect);
+        self.log_client(session, |client| Line::ClientConnected {
+            peer: &peer,
+            client,
+            version: connect.version as u8,
+            clean_start: connect.clean_start,
+            keep_alive,
+            username: connect.username,
+        });
+        match &connect.will {
+            None => self.log(Line::NoWill),
+            Some(will) => {
+                self.log(Line::Will { len: will.payload.len(), retain: will.retain, qos: will.qos as u8 });
+                self.log(Line::WillTopic { topic: will.topic });
+            }
+        }
+    }
+
+    fn send_connack(&mut self, key: ConnectionKey, session: SessionKey, session_present: bool, connect: &Connect<'_>) {
+        let shown = session_present && connect.version != Version::V3;
+        self.log_client(session, |client| Line::SendingConnack { client, session_present: shown, reason: 0 });
+        let mut properties = std::mem::take(&mut self.properties);
+        properties.clear();
+        if connect.version.is_v5() {
+            for property in self.connack_properties(key, connect).into_iter().flatten() {
+                // The longest is the client identifier, which came off the wire or is ours.
+                let _ = properties.push(property);
+            }
+            if connect.client_id.is_empty() {
+                let assigned = self.session(session).client_id.clone();
+                let rest = std::mem::take(&mut properties);
+                push_assigned_id(&mut properties, &rest, &assigned);
+            }
+        }
+        let connack = ConnAck { session_present, reason: ReasonCode::Success, properties: properties.view() };
+        self.send(key, &Packet::ConnAck(connack));
+        self.properties = properties;
+    }
+
+    /// What version 5 is told, in Mosquitto's order, which its tests compare byte by byte.
+    fn connack_properties(&self, key: ConnectionKey, connect: &Connect<'_>) -> [Option<Property<'static>>; 6] {
+        let (settings, rules) = (&self.settings, self.rules(key));
+        let keep_alive = self.keep_alive(connect);
+        [
+            (keep_alive != connect.keep_alive).then_some(Property::ServerKeepAlive(keep_alive)),
+            (rules.max_topic_alias > 0).then_some(Property::TopicAliasMaximum(rules.max_topic_alias)),
+            (!settings.retain_available).then_some(Property::RetainAvailable(false)),
+            (settings.max_packet_size < mqtt_proto::MAX_REMAINING_LENGTH)
+                .then(|| std::num::NonZeroU32::new(settings.max_packet_size))
+                .flatten()
+                .map(Property::MaximumPacketSize),
+            (settings.max_inflight_messages < u16::MAX)
+                .then(|| std::num::NonZeroU16::new(settings.max_inflight_messages))
+                .flatten()
+                .map(Property::ReceiveMaximum),
+            (rules.max_qos < QoS::ExactlyOnce).then_some(Property::MaximumQoS(rules.max_qos)),
+        ]
+    }
+
+    pub(super) fn rules(&self, key: ConnectionKey) -> &super::settings::ListenerRules {
+        &self.settings.listeners[usize::from(self.connection(key).listener)]
+    }
+}
+
+/// The assigned client identifier stands behind the two properties that come before it.
+fn push_assigned_id(properties: &mut PropertiesBuf, rest: &PropertiesBuf, assigned: &str) {
+    let mut is_said = false;
+    for property in rest.view() {
+        if !is_said && !matches!(property, Property::ServerKeepAlive(_) | Property::TopicAliasMaximum(_)) {
+            let _ = properties.push(Property::AssignedClientIdentifier(assigned));
+            is_said = true;
+        }
+        let _ = properties.push(property);
+    }
+    if !is_said {
+        let _ = properties.push(Property::AssignedClientIdentifier(assigned));
+    }
+}
+
+/// The protocol name and number of a CONNECT, if it gets that far: whether the name is known,
+/// and the number.
+fn connect_level(bytes: &[u8]) -> Option<(bool, u8)> {
+    let length = bytes.iter().skip(1).take(4).position(|byte| byte & 0x80 == 0)? + 1;
+    let body = &bytes[1 + length..];
+    let name_length = usize::from(u16::from_be_bytes([*body.first()?, *body.get(1)?]));
+    let name = body.get(2..2 + name_length)?;
+    let level = *body.get(2 + name_length)? & 0x7F;
+    Some((name == b"MQTT" || name == b"MQIsdp", level))
+}
+
+/// `auto-` and a UUID in capitals.
+fn assigned_id(prefix: &str, token: [u8; 16]) -> String {
+    let mut token = token;
+    token[6] = token[6] & 0x0F | 0x40;
+    token[8] = token[8] & 0x3F | 0x80;
+    let mut id = prefix.to_owned();
+    for (at, byte) in token.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            id.push('-');
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(id, "{byte:02X}");
+    }
+    id
+}
+
+fn kept_will(will: &mqtt_proto::Will<'_>, scratch: &mut PropertiesBuf) -> Will {
+    let expiry = will.properties.message_expiry_interval();
+    let delay = will.properties.will_delay_interval().unwrap_or(0);
+    let publication = Publication {
+        topic: will.topic,
+        payload: will.payload,
+        owner: None,
+        properties: forwarded(will.properties, scratch),
+        qos: will.qos,
+        retain: will.retain,
+        expires_at: None,
+    };
+    Will { message: publication.to_message(), expiry, delay }
+}

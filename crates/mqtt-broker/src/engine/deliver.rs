@@ -1,0 +1,544 @@
+//! From a message to the connections of those who hear it: routing, queues, and what is written.
+
+use super::Engine;
+use crate::connection_state::{Connection, ConnectionKey};
+use crate::log::{Level, Line};
+use crate::message::{Delivery, Identifiers, Message, Publication};
+use crate::outbox::SHARE_FROM;
+use crate::session::SessionKey;
+use crate::time::Time;
+use crate::topics::{Readiness, Target};
+use bytes::Bytes;
+use mqtt_proto::flow::State;
+use mqtt_proto::{Ack, Packet, PacketId, PropertiesBuf, Property, Publish, QoS, Version};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One message while it is given to its subscribers, with what they can share.
+pub(super) struct Outgoing<'a> {
+    publication: Publication<'a>,
+    /// The message as it is kept, made when the first of them needs it.
+    kept: Option<Arc<Message>>,
+    /// Where in the engine's scratch buffer its QoS 0 packets lie, by version and retain flag.
+    forms: [Option<Range<usize>>; 4],
+}
+
+impl<'a> Outgoing<'a> {
+    fn new(publication: Publication<'a>) -> Outgoing<'a> {
+        Outgoing { publication, kept: None, forms: [None, None, None, None] }
+    }
+
+    /// A message that is kept already.
+    pub(super) fn of_message(message: &'a Arc<Message>) -> Outgoing<'a> {
+        Outgoing { kept: Some(message.clone()), ..Outgoing::new(Publication::of(message)) }
+    }
+
+    fn kept(&mut self) -> Arc<Message> {
+        let publication = self.publication;
+        self.kept.get_or_insert_with(|| Arc::new(publication.to_message())).clone()
+    }
+}
+
+/// What of a PUBLISH depends on the receiver.
+#[derive(Clone, Copy)]
+struct Head<'a> {
+    qos: QoS,
+    retain: bool,
+    dup: bool,
+    packet_id: Option<PacketId>,
+    identifiers: &'a Identifiers,
+}
+
+impl Engine {
+    /// Gives a message to every subscription it is for; returns whether there was one.
+    pub(crate) fn route(&mut self, now: Time, publisher: Option<SessionKey>, publication: Publication<'_>) -> bool {
+        let mut outgoing = Outgoing::new(publication);
+        if publication.retain {
+            self.retain(&mut outgoing);
+        }
+        let mut targets = std::mem::take(&mut self.targets);
+        let (topic, qos) = (publication.topic, publication.qos);
+        self.topics.collect(
+            topic,
+            |subscriber| self.readiness(subscriber.session, qos.min(subscriber.options.qos)),
+            &mut targets,
+        );
+        targets.retain(|target| !(target.options.no_local && Some(target.session) == publisher)); // [MQTT-3.8.3-3]
+        let has_subscribers = !targets.is_empty();
+        self.scratch.clear();
+        if self.settings.allow_duplicate_messages || targets.len() < 2 {
+            for target in targets.drain(..) {
+                self.deliver(now, &target, &mut outgoing);
+            }
+        } else {
+            self.deliver_merged(now, &mut targets, &mut outgoing);
+        }
+        targets.clear();
+        self.targets = targets;
+        has_subscribers
+    }
+
+    fn retain(&mut self, outgoing: &mut Outgoing<'_>) {
+        if outgoing.publication.payload.is_empty() {
+            self.retained.clear(outgoing.publication.topic); // [MQTT-3.3.1-6]
+        } else {
+            self.retained.set(outgoing.kept()); // [MQTT-3.3.1-5]
+        }
+    }
+
+    /// Overlapping subscriptions of one client get one message: the highest QoS, all
+    /// identifiers (MQTT 5, 3.3.4).
+    fn deliver_merged(&mut self, now: Time, targets: &mut Vec<Target>, outgoing: &mut Outgoing<'_>) {
+        // A shared subscription is a subscription of its own.
+        targets.sort_by_key(|target| (target.share.is_some(), target.session));
+        let mut rest = targets.drain(..).peekable();
+        while let Some(mut target) = rest.next() {
+            let mut identifiers = Identifiers::from(target.identifier);
+            while let Some(next) =
+                rest.next_if(|next| next.session == target.session && next.share.is_none() && target.share.is_none())
+            {
+                target.options.qos = target.options.qos.max(next.options.qos);
+                target.options.retain_as_published |= next.options.retain_as_published;
+                if let Some(id) = next.identifier {
+                    identifiers.push(id);
+                }
+            }
+            self.deliver_with(now, &target, identifiers, outgoing);
+        }
+    }
+
+    /// Gives a message to one subscription.
+    pub(super) fn deliver(&mut self, now: Time, target: &Target, outgoing: &mut Outgoing<'_>) {
+        self.deliver_with(now, target, target.identifier.into(), outgoing);
+    }
+
+    fn deliver_with(&mut self, now: Time, target: &Target, identifiers: Identifiers, outgoing: &mut Outgoing<'_>) {
+        let publication = &outgoing.publication;
+        let qos = if self.settings.upgrade_outgoing_qos {
+            target.options.qos
+        } else {
+            publication.qos.min(target.options.qos) // [MQTT-3.8.4-8]
+        };
+        let retain = publication.retain && target.options.retain_as_published; // [MQTT-3.3.1-12]
+        if qos == QoS::AtMostOnce && self.send_at_most_once(now, target.session, retain, &identifiers, outgoing) {
+            return;
+        }
+        let delivery =
+            Delivery { message: outgoing.kept(), qos, retain, identifiers, share: target.share.clone() };
+        if qos > QoS::AtMostOnce && self.can_send(target.session) {
+            self.send_in_flight(now, target.session, delivery);
+        } else {
+            self.enqueue(now, target.session, delivery);
+        }
+    }
+
+    /// Handles the common case; `false` if the message has to be queued.
+    fn send_at_most_once(
+        &mut self,
+        now: Time,
+        session_key: SessionKey,
+        retain: bool,
+        identifiers: &Identifiers,
+        outgoing: &mut Outgoing<'_>,
+    ) -> bool {
+        let session = &self.sessions[session_key.0 as usize];
+        let Some(key) = session.connection else { return !self.settings.queue_qos0_messages };
+        if session.queued_qos0 > 0 {
+            return false;
+        }
+        let connection = &mut self.connections[key.0 as usize];
+        if !connection.has_room(self.settings.max_outbox_bytes) {
+            self.note_dropped(session_key);
+            return true;
+        }
+        let publication = &outgoing.publication;
+        let is_plain = identifiers.is_none() && connection.alias_maximum == 0 && publication.expires_at.is_none();
+        if is_plain && publication.payload.len() < SHARE_FROM && !self.settings.log.contains(Level::Debug) {
+            let form = usize::from(connection.version.is_v5()) * 2 + usize::from(retain);
+            let range = match &outgoing.forms[form] {
+                Some(range) => range.clone(),
+                None => {
+                    let range = encode_form(publication, connection.version, retain, &mut self.scratch);
+                    outgoing.forms[form] = Some(range.clone());
+                    range
+                }
+            };
+            if range.len() > connection.max_packet_size as usize {
+                self.note_too_large(session_key, range.len());
+                return true;
+            }
+            let packet = &self.scratch[range];
+            connection.outbox.append(&mut self.spare, |out| out.extend_from_slice(packet));
+            if !connection.is_dirty {
+                connection.is_dirty = true;
+                self.dirty.push(key);
+            }
+            self.counters.note_publish_sent(publication.payload.len());
+            return true;
+        }
+        let shared = (publication.payload.len() >= SHARE_FROM).then(|| outgoing.kept().payload.clone());
+        let head = Head { qos: QoS::AtMostOnce, retain, dup: false, packet_id: None, identifiers };
+        self.write_publish(now, key, session_key, &outgoing.publication, shared, head);
+        true
+    }
+
+    /// How ready a session is to take a message of this QoS.
+    pub(super) fn readiness(&self, key: SessionKey, qos: QoS) -> Readiness {
+        let session = self.session(key);
+        match session.connection {
+            None if qos > QoS::AtMostOnce || self.settings.queue_qos0_messages => Readiness::Absent,
+            None => Readiness::Never,
+            Some(connection) => {
+                let is_ready = match qos {
+                    QoS::AtMostOnce => self.connection(connection).has_room(self.settings.max_outbox_bytes),
+                    _ => self.can_send(key),
+                };
+                if is_ready { Readiness::Ready } else { Readiness::Busy }
+            }
+        }
+    }
+
+    /// Whether a QoS 1 or 2 message may go out at once: nothing waits in front of it, and the
+    /// client takes one more.
+    fn can_send(&self, key: SessionKey) -> bool {
+        let session = self.session(key);
+        session.queue.is_empty() && session.scans.is_empty() && session.resend.is_empty() && self.has_window(key)
+    }
+
+    /// Whether the client takes one more QoS 1 or 2 message.
+    fn has_window(&self, key: SessionKey) -> bool {
+        let session = self.session(key);
+        let Some(connection) = session.connection.map(|key| self.connection(key)) else { return false };
+        let unsent = u16::try_from(session.resend.len()).unwrap_or(u16::MAX);
+        let maximum = connection.receive_maximum.min(self.settings.max_inflight_messages);
+        let has_bytes = self.settings.max_inflight_bytes == usize::MAX
+            || session.outgoing.is_empty()
+            || in_flight_bytes(session) < self.settings.max_inflight_bytes;
+        // What waits to be sent again holds its identifier but not the client's attention.
+        session.outgoing.has_room(maximum.saturating_add(unsent))
+            && has_bytes
+            && connection.has_room(self.settings.max_outbox_bytes)
+    }
+
+    fn send_in_flight(&mut self, now: Time, session_key: SessionKey, delivery: Delivery) {
+        let session = &mut self.sessions[session_key.0 as usize];
+        let Some(key) = session.connection else { return };
+        let message = delivery.message.clone();
+        let (qos, retain, identifiers) = (delivery.qos, delivery.retain, delivery.identifiers.clone());
+        let id = session.outgoing.send(qos, delivery);
+        let head = Head { qos, retain, dup: false, packet_id: Some(id), identifiers: &identifiers };
+        if !self.write_message(now, key, session_key, &message, head) {
+            // Too large for this client: as if it had been delivered [MQTT-3.1.2-25].
+            self.session_mut(session_key).outgoing.remove(id);
+        }
+    }
+
+    /// Queues a delivery, if there is room and the session will ever ask for it.
+    fn enqueue(&mut self, now: Time, key: SessionKey, delivery: Delivery) {
+        let (limit, limit_bytes) = (self.settings.max_queued_messages, self.settings.max_queued_bytes);
+        let session = self.session_mut(key);
+        let size = delivery.message.size();
+        let is_full = |session: &crate::session::Session| {
+            session.queue.len() >= limit || session.queued_bytes.saturating_add(size) > limit_bytes
+        };
+        if is_full(session) {
+            session.drop_expired(now);
+            if is_full(session) {
+                self.note_dropped(key);
+                return;
+            }
+        }
+        session.push(delivery);
+    }
+
+    fn note_dropped(&mut self, key: SessionKey) {
+        self.counters.publish_dropped += 1;
+        let session = self.session_mut(key);
+        if !session.is_dropping {
+            session.is_dropping = true;
+            self.log_client(key, |client| Line::Dropping { client });
+        }
+    }
+
+    fn note_too_large(&mut self, key: SessionKey, len: usize) {
+        self.counters.publish_dropped += 1;
+        self.log_client(key, |client| Line::TooLargeSend { client, len });
+    }
+
+    /// A session has its client back: what was in flight is sent again, in order [MQTT-4.4.0-1].
+    pub(super) fn resume(&mut self, now: Time, key: SessionKey) {
+        let session = self.session_mut(key);
+        session.resend = session.outgoing.iter().map(|entry| entry.id).collect();
+        session.drop_expired(now);
+        self.send_waiting(now, key);
+    }
+
+    /// Sends what waits for a session as far as its client takes it: first what was in flight
+    /// before, then retained messages of new subscriptions, then the queue.
+    pub(super) fn send_waiting(&mut self, now: Time, key: SessionKey) {
+        let session = self.session(key);
+        if session.resend.is_empty() && session.scans.is_empty() && session.queue.is_empty() {
+            return;
+        }
+        let Some(connection) = session.connection else { return };
+        while let Some(&id) = self.session(key).resend.front() {
+            if !self.has_window(key) {
+                return;
+            }
+            self.session_mut(key).resend.pop_front();
+            self.send_again(now, connection, key, id);
+        }
+        if !self.send_retained(now, connection, key) {
+            return;
+        }
+        self.send_queue(now, connection, key);
+    }
+
+    fn send_queue(&mut self, now: Time, connection: ConnectionKey, key: SessionKey) {
+        while let Some(first) = self.session(key).queue.front() {
+            let (qos, is_expired) = (first.qos, first.message.is_expired(now));
+            let may_send = match qos {
+                _ if is_expired => true,
+                QoS::AtMostOnce => self.connection(connection).has_room(self.settings.max_outbox_bytes),
+                _ => self.has_window(key),
+            };
+            if !may_send {
+                return;
+            }
+            let Some(delivery) = self.session_mut(key).pop() else { return };
+            if is_expired {
+                continue;
+            }
+            if qos == QoS::AtMostOnce {
+                let head = Head {
+                    qos,
+                    retain: delivery.retain,
+                    dup: false,
+                    packet_id: None,
+                    identifiers: &delivery.identifiers,
+                };
+                self.write_message(now, connection, key, &delivery.message, head);
+            } else {
+                self.send_in_flight(now, key, delivery);
+            }
+        }
+        self.session_mut(key).is_dropping = false;
+    }
+
+    /// Sends a message or its release once more, under the same identifier.
+    fn send_again(&mut self, now: Time, connection: ConnectionKey, key: SessionKey, id: PacketId) {
+        let entry = self.session(key).outgoing.iter().find(|entry| entry.id == id);
+        let Some((state, delivery)) = entry.map(|entry| (entry.state, entry.message.clone())) else { return };
+        match (state, delivery) {
+            (State::AwaitPubComp, _) | (_, None) => {
+                self.log_client(key, |client| Line::SendingPubrel { client, mid: id.get() });
+                self.send(connection, &Packet::PubRel(Ack::success(id)));
+            }
+            (State::AwaitPubAck | State::AwaitPubRec, Some(delivery)) => {
+                let head = Head {
+                    qos: delivery.qos,
+                    retain: delivery.retain,
+                    dup: true, // [MQTT-3.3.1-1]
+                    packet_id: Some(id),
+                    identifiers: &delivery.identifiers,
+                };
+                if !self.write_message(now, connection, key, &delivery.message, head) {
+                    self.session_mut(key).outgoing.remove(id);
+                }
+            }
+        }
+    }
+
+    /// Goes on with retained messages for new subscriptions; `true` when all have been sent.
+    fn send_retained(&mut self, now: Time, connection: ConnectionKey, key: SessionKey) -> bool {
+        const PORTION: usize = 64;
+        while let Some(scan) = self.sessions[key.0 as usize].scans.front_mut() {
+            let mut portion = Vec::new();
+            let (until, after) = (scan.until, scan.after.take());
+            let is_end = self.retained.for_each(&scan.filter, after.as_deref(), &mut |retained| {
+                if retained.serial <= until && !retained.message.is_expired(now) {
+                    portion.push(retained.message.clone());
+                }
+                portion.len() < PORTION
+            });
+            scan.after = after;
+            let (qos, identifier) = (scan.qos, scan.identifier);
+            for message in &portion {
+                let qos = if self.settings.upgrade_outgoing_qos { qos } else { qos.min(message.qos) };
+                let has_room = match qos {
+                    QoS::AtMostOnce => self.connection(connection).has_room(self.settings.max_outbox_bytes),
+                    _ => self.has_window(key),
+                };
+                if !has_room {
+                    return false;
+                }
+                let identifiers = Identifiers::from(identifier);
+                if qos == QoS::AtMostOnce {
+                    let head = Head { qos, retain: true, dup: false, packet_id: None, identifiers: &identifiers };
+                    self.write_message(now, connection, key, message, head);
+                } else {
+                    let delivery =
+                        Delivery { message: message.clone(), qos, retain: true, identifiers, share: None };
+                    self.send_in_flight(now, key, delivery);
+                }
+                if let Some(scan) = self.session_mut(key).scans.front_mut() {
+                    scan.after = Some(message.topic.clone());
+                }
+            }
+            if is_end {
+                self.session_mut(key).scans.pop_front();
+            }
+        }
+        true
+    }
+
+    fn write_message(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        session: SessionKey,
+        message: &Arc<Message>,
+        head: Head<'_>,
+    ) -> bool {
+        let shared = (message.payload.len() >= SHARE_FROM).then(|| message.payload.clone());
+        self.write_publish(now, key, session, &Publication::of(message), shared, head)
+    }
+
+    /// Puts one PUBLISH into an outbox; `false` if it is larger than the client takes.
+    fn write_publish(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        session: SessionKey,
+        publication: &Publication<'_>,
+        shared: Option<Bytes>,
+        head: Head<'_>,
+    ) -> bool {
+        let connection = &mut self.connections[key.0 as usize];
+        let version = connection.version;
+        let properties = &mut self.properties;
+        let is_known = fill_properties(now, connection, publication, head.identifiers, properties);
+        let packet = Publish {
+            dup: head.dup,
+            qos: head.qos,
+            retain: head.retain,
+            topic: (!is_known).then_some(publication.topic),
+            packet_id: head.packet_id,
+            properties: properties.view(),
+            payload: publication.payload,
+        };
+        let size = packet_size(&packet, version);
+        if size > connection.max_packet_size as usize {
+            self.note_too_large(session, size);
+            return false;
+        }
+        // Its parts came off the wire, and the whole is below the largest packet size.
+        let encoded = match shared {
+            None => connection.outbox.append(&mut self.spare, |out| packet.encode(version, out)),
+            Some(payload) => {
+                let encoded = connection.outbox.append(&mut self.spare, |out| packet.encode_head(version, out));
+                connection.outbox.append_shared(payload);
+                encoded
+            }
+        };
+        debug_assert!(encoded.is_ok());
+        self.mark_dirty(key);
+        self.counters.note_publish_sent(publication.payload.len());
+        self.log_client(session, |client| Line::SendingPublish {
+            client,
+            dup: head.dup,
+            qos: head.qos as u8,
+            retain: head.retain,
+            mid: head.packet_id.map_or(0, PacketId::get),
+            topic: publication.topic,
+            len: publication.payload.len(),
+        });
+        true
+    }
+
+    /// Whether a client may publish here: `$SYS` is ours but for the states of bridges, and
+    /// what looks like a shared subscription is nobody's.
+    pub(super) fn may_publish_to(&self, topic: &str) -> bool {
+        match topic.strip_prefix('$') {
+            None => true,
+            Some(rest) if rest.starts_with("SYS/") => {
+                rest.strip_prefix("SYS/broker/connection/").is_some_and(|rest| rest.ends_with("/state"))
+            }
+            Some(rest) => !rest.starts_with("share/") && !rest.starts_with("CONTROL/"),
+        }
+    }
+}
+
+fn in_flight_bytes(session: &crate::session::Session) -> usize {
+    let messages = session.outgoing.iter().filter_map(|entry| entry.message.as_ref());
+    messages.map(|delivery| delivery.message.payload.len()).sum()
+}
+
+/// Encodes a QoS 0 packet that depends on nothing but version and retain flag.
+fn encode_form(publication: &Publication<'_>, version: Version, retain: bool, scratch: &mut Vec<u8>) -> Range<usize> {
+    let packet = Publish {
+        dup: false,
+        qos: QoS::AtMostOnce,
+        retain,
+        topic: Some(publication.topic),
+        packet_id: None,
+        properties: publication.properties,
+        payload: publication.payload,
+    };
+    let start = scratch.len();
+    let encoded = packet.encode(version, scratch);
+    debug_assert!(encoded.is_ok(), "its parts came off the wire");
+    start..scratch.len()
+}
+
+/// Puts the properties of one PUBLISH together; `true` if a topic alias stands for the topic.
+fn fill_properties(
+    now: Time,
+    connection: &mut Connection,
+    publication: &Publication<'_>,
+    identifiers: &Identifiers,
+    properties: &mut PropertiesBuf,
+) -> bool {
+    properties.clear();
+    if !connection.version.is_v5() {
+        return false;
+    }
+    properties.append(publication.properties);
+    if let Some(end) = publication.expires_at {
+        // Whole seconds that are left; what is begun counts [MQTT-3.3.2-6].
+        let left = end.since(now).as_millis().div_ceil(1000);
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        let _ = properties.push(Property::MessageExpiryInterval(left));
+    }
+    let alias = topic_alias(connection, publication);
+    if let Some((alias, _)) = alias {
+        let _ = properties.push(Property::TopicAlias(alias));
+    }
+    for &id in identifiers.as_slice() {
+        let _ = properties.push(Property::SubscriptionIdentifier(id));
+    }
+    alias.is_some_and(|(_, is_known)| is_known)
+}
+
+/// The alias of a topic on this connection, and whether the client knows it already.
+fn topic_alias(connection: &mut Connection, publication: &Publication<'_>) -> Option<(u16, bool)> {
+    let maximum = connection.alias_maximum;
+    if maximum == 0 {
+        return None;
+    }
+    let aliases = &mut connection.aliases.get_or_insert_default().outgoing;
+    if let Some(&alias) = aliases.get(publication.topic) {
+        return Some((alias, true));
+    }
+    let next = u16::try_from(aliases.len()).ok()?.checked_add(1).filter(|&next| next <= maximum)?;
+    aliases.insert(publication.topic.into(), next);
+    Some((next, false))
+}
+
+fn packet_size(packet: &Publish<'_>, version: Version) -> usize {
+    let properties = if version.is_v5() { packet.properties.wire_len() } else { 0 };
+    let id = if packet.packet_id.is_some() { 2 } else { 0 };
+    let remaining = 2 + packet.topic.map_or(0, |topic| topic.len()) + id + properties + packet.payload.len();
+    let length = u32::try_from(remaining).ok().and_then(mqtt_proto::VarInt::new);
+    1 + length.map_or(4, mqtt_proto::VarInt::encoded_len) + remaining
+}

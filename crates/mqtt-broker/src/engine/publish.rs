@@ -1,0 +1,305 @@
+//! PUBLISH and the acknowledgements of both directions.
+
+use super::{Close, Engine, Handled};
+use crate::connection_state::ConnectionKey;
+use crate::log::{Ending, Line};
+use crate::message::{Message, Publication, forwarded};
+use crate::session::{SessionKey, Unreleased};
+use crate::time::Time;
+use bytes::Bytes;
+use mqtt_proto::flow::FlowError;
+use mqtt_proto::{Ack, Packet, PacketId, Properties, Publish, QoS, ReasonCode, Topic, Version};
+use std::sync::Arc;
+
+/// Unreleased QoS 2 messages of a client below version 5, which cannot be told a receive maximum.
+const UNTOLD_RECEIVE_MAXIMUM: usize = 1000;
+
+impl Engine {
+    pub(super) fn handle_publish(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        session: SessionKey,
+        publish: &Publish<'_>,
+        owner: Option<&Bytes>,
+    ) -> Handled {
+        self.counters.note_publish_received(publish.payload.len());
+        self.check_features(key, session, publish)?;
+        let aliased;
+        let topic = match (publish.topic, publish.properties.topic_alias()) {
+            (Some(topic), None) => topic,
+            (topic, alias) => {
+                aliased = self.resolve_alias(key, topic, alias.unwrap_or(0))?;
+                &aliased
+            }
+        };
+        if publish.payload.len() > self.settings.message_size_limit {
+            self.log_publish(session, publish, topic, PublishLog::TooLarge);
+            return self.answer_refused(key, session, publish, ReasonCode::PacketTooLarge);
+        }
+        if !self.may_publish_to(topic) {
+            self.log_publish(session, publish, topic, PublishLog::Denied);
+            return self.answer_refused(key, session, publish, ReasonCode::NotAuthorized);
+        }
+        self.log_publish(session, publish, topic, PublishLog::Received);
+        let mut scratch = std::mem::take(&mut self.properties);
+        let expiry = publish.properties.message_expiry_interval();
+        let copied;
+        let properties = if publish.properties.is_empty() {
+            Properties::EMPTY
+        } else {
+            copied = mqtt_proto::PropertiesBuf::from(forwarded(publish.properties, &mut scratch));
+            copied.view()
+        };
+        self.properties = scratch;
+        let publication = Publication {
+            topic,
+            payload: publish.payload,
+            owner: owner.filter(|_| publish.payload.len() >= crate::outbox::SHARE_FROM),
+            properties,
+            qos: publish.qos,
+            retain: publish.retain,
+            expires_at: expiry.map(|seconds| now.plus_seconds(seconds)),
+        };
+        match (publish.qos, publish.packet_id) {
+            (QoS::ExactlyOnce, Some(id)) => self.take_exactly_once(key, session, id, publication),
+            (QoS::AtLeastOnce, Some(id)) => {
+                let has_subscribers = self.route(now, Some(session), publication);
+                let reason = match self.connection(key).version {
+                    Version::V5 if !has_subscribers => ReasonCode::NoMatchingSubscribers,
+                    _ => ReasonCode::Success,
+                };
+                self.send_puback(key, session, id, reason);
+                Ok(())
+            }
+            _ => {
+                self.route(now, Some(session), publication);
+                Ok(())
+            }
+        }
+    }
+
+    /// What CONNACK has ruled out.
+    fn check_features(&mut self, key: ConnectionKey, session: SessionKey, publish: &Publish<'_>) -> Handled {
+        if publish.qos > self.rules(key).max_qos {
+            self.log_client(session, |client| Line::PublishQosTooHigh { client });
+            return Err(Close::told(ReasonCode::QoSNotSupported, Ending::DisallowedFeature)); // [MQTT-3.2.2-11]
+        }
+        if publish.retain && !self.settings.retain_available {
+            return Err(Close::told(ReasonCode::RetainNotSupported, Ending::DisallowedFeature)); // [MQTT-3.2.2-14]
+        }
+        if publish.properties.subscription_identifier().is_some() {
+            return Err(self.refuse(key, "PUBLISH with a subscription identifier")); // [MQTT-3.3.4-6]
+        }
+        Ok(())
+    }
+
+    /// The topic that a PUBLISH with a topic alias is for (MQTT 5, 3.3.2.3.4).
+    fn resolve_alias(&mut self, key: ConnectionKey, topic: Option<&Topic>, alias: u16) -> Result<Arc<Topic>, Close<'static>> {
+        let maximum = self.rules(key).max_topic_alias;
+        if alias == 0 || alias > maximum {
+            return Err(Close::told(ReasonCode::TopicAliasInvalid, Ending::TopicAliasInvalid)); // [MQTT-3.3.2-9]
+        }
+        let known = &mut self.connection_mut(key).aliases.get_or_insert_default().incoming;
+        let at = usize::from(alias) - 1;
+        match topic {
+            Some(topic) => {
+                if known.len() <= at {
+                    known.resize(at + 1, None);
+                }
+                let topic: Arc<Topic> = topic.into();
+                known[at] = Some(topic.clone());
+                Ok(topic)
+            }
+            None => match known.get(at).and_then(Clone::clone) {
+                Some(topic) => Ok(topic),
+                None => Err(self.refuse(key, &format!("PUBLISH invalid topic alias ({alias})"))),
+            },
+        }
+    }
+
+    /// Answers a message that is not taken: below version 5 it cannot be told from one that is.
+    fn answer_refused(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        publish: &Publish<'_>,
+        reason: ReasonCode,
+    ) -> Handled {
+        match (publish.qos, publish.packet_id) {
+            (QoS::AtLeastOnce, Some(id)) => self.send_puback(key, session, id, reason),
+            (QoS::ExactlyOnce, Some(id)) => self.send_pubrec(key, session, id, reason),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Keeps a QoS 2 message until its PUBREL [MQTT-4.3.3-9].
+    fn take_exactly_once(
+        &mut self,
+        key: ConnectionKey,
+        session_key: SessionKey,
+        id: PacketId,
+        publication: Publication<'_>,
+    ) -> Handled {
+        if let Some(waiting) = self.session_mut(session_key).incoming.get_mut(id) {
+            if is_same(&waiting.message, &publication) {
+                waiting.repeats += 1;
+                if waiting.repeats > 1 {
+                    // On one connection nothing is sent again without a reconnect between (4.4).
+                    return Err(self.refuse(key, "PUBLISH sent three times without a PUBREL"));
+                }
+                self.send_pubrec(key, session_key, id, ReasonCode::Success);
+                return Ok(());
+            }
+            self.session_mut(session_key).incoming.remove(id);
+            self.log_client(session_key, |client| Line::ReusedPacketId { client, mid: id.get() });
+        }
+        let maximum = match self.connection(key).version {
+            Version::V5 => usize::from(self.settings.max_inflight_messages),
+            Version::V3 | Version::V4 => UNTOLD_RECEIVE_MAXIMUM.max(usize::from(self.settings.max_inflight_messages)),
+        };
+        if self.session(session_key).incoming.len() >= maximum {
+            self.log_client(session_key, |client| Line::ReceiveMaximumExceeded { client });
+            return Err(Close::told(ReasonCode::ReceiveMaximumExceeded, Ending::ReceiveMaximum)); // [MQTT-3.3.4-7]
+        }
+        let message = Arc::new(publication.to_message());
+        self.session_mut(session_key).incoming.handle_publish(id, Unreleased { message, repeats: 0 });
+        self.send_pubrec(key, session_key, id, ReasonCode::Success);
+        Ok(())
+    }
+
+    fn send_puback(&mut self, key: ConnectionKey, session: SessionKey, packet_id: PacketId, reason: ReasonCode) {
+        self.log_client(session, |client| Line::SendingPuback {
+            client,
+            mid: packet_id.get(),
+            reason: reason.value(),
+        });
+        self.send(key, &Packet::PubAck(Ack { packet_id, reason, properties: Properties::EMPTY }));
+    }
+
+    fn send_pubrec(&mut self, key: ConnectionKey, session: SessionKey, packet_id: PacketId, reason: ReasonCode) {
+        self.log_client(session, |client| Line::SendingPubrec {
+            client,
+            mid: packet_id.get(),
+            reason: reason.value(),
+        });
+        self.send(key, &Packet::PubRec(Ack { packet_id, reason, properties: Properties::EMPTY }));
+    }
+
+    pub(super) fn handle_puback(&mut self, now: Time, session: SessionKey, ack: &Ack<'_>) -> Handled {
+        let mid = ack.packet_id.get();
+        self.log_client(session, |client| Line::ReceivedPuback { client, mid, reason: ack.reason.value() });
+        match self.session_mut(session).outgoing.handle_puback(ack.packet_id) {
+            Ok(_) => {
+                self.send_waiting(now, session);
+                Ok(())
+            }
+            Err(error) => self.unexpected_ack(session, "PUBACK", mid, error),
+        }
+    }
+
+    pub(super) fn handle_pubrec(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        session: SessionKey,
+        ack: &Ack<'_>,
+    ) -> Handled {
+        let id = ack.packet_id;
+        self.log_client(session, |client| Line::ReceivedPubrec { client, mid: id.get() });
+        let outgoing = &mut self.session_mut(session).outgoing;
+        if ack.reason.is_error() {
+            // The client does not want it, ever [MQTT-4.3.3-4].
+            return match outgoing.handle_refused_pubrec(id) {
+                Ok(_) => {
+                    self.send_waiting(now, session);
+                    Ok(())
+                }
+                Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error),
+            };
+        }
+        let (reason, unexpected) = match outgoing.handle_pubrec(id) {
+            Ok(_) => (ReasonCode::Success, None),
+            Err(FlowError::UnknownId) => (ReasonCode::PacketIdentifierNotFound, Some(FlowError::UnknownId)),
+            Err(FlowError::WrongKind) => return Err(Close::PROTOCOL),
+        };
+        if let Some(error) = unexpected {
+            self.unexpected_ack(session, "PUBREC", id.get(), error)?;
+        }
+        self.log_client(session, |client| Line::SendingPubrel { client, mid: id.get() });
+        self.send(key, &Packet::PubRel(Ack { packet_id: id, reason, properties: Properties::EMPTY }));
+        Ok(())
+    }
+
+    pub(super) fn handle_pubrel(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        session: SessionKey,
+        ack: &Ack<'_>,
+    ) -> Handled {
+        let id = ack.packet_id;
+        self.log_client(session, |client| Line::ReceivedPubrel { client, mid: id.get() });
+        let released = self.session_mut(session).incoming.handle_pubrel(id);
+        let reason = match &released {
+            Some(released) => {
+                self.route(now, Some(session), Publication::of(&released.message));
+                ReasonCode::Success
+            }
+            None => ReasonCode::PacketIdentifierNotFound,
+        };
+        self.log_client(session, |client| Line::SendingPubcomp { client, mid: id.get() });
+        self.send(key, &Packet::PubComp(Ack { packet_id: id, reason, properties: Properties::EMPTY })); // [MQTT-4.3.3-11]
+        Ok(())
+    }
+
+    pub(super) fn handle_pubcomp(&mut self, now: Time, session: SessionKey, ack: &Ack<'_>) -> Handled {
+        let mid = ack.packet_id.get();
+        self.log_client(session, |client| Line::ReceivedPubcomp { client, mid, reason: ack.reason.value() });
+        match self.session_mut(session).outgoing.handle_pubcomp(ack.packet_id) {
+            Ok(()) => {
+                self.send_waiting(now, session);
+                Ok(())
+            }
+            Err(error) => self.unexpected_ack(session, "PUBCOMP", mid, error),
+        }
+    }
+
+    /// An acknowledgement of nothing may be late and is let pass; one of the wrong kind is an
+    /// error of the protocol.
+    fn unexpected_ack(&mut self, session: SessionKey, packet: &str, mid: u16, error: FlowError) -> Handled {
+        match error {
+            FlowError::UnknownId => {
+                self.log_client(session, |client| Line::UnknownPacketId { packet, client, mid });
+                Ok(())
+            }
+            FlowError::WrongKind => Err(Close::PROTOCOL),
+        }
+    }
+
+    fn log_publish(&mut self, session: SessionKey, publish: &Publish<'_>, topic: &Topic, kind: PublishLog) {
+        let (dup, qos, retain) = (publish.dup, publish.qos as u8, publish.retain);
+        let (mid, len) = (publish.packet_id.map_or(0, PacketId::get), publish.payload.len());
+        let topic = topic.as_str();
+        self.log_client(session, |client| match kind {
+            PublishLog::Received => Line::ReceivedPublish { client, dup, qos, retain, mid, topic, len },
+            PublishLog::Denied => Line::DeniedPublish { client, dup, qos, retain, mid, topic, len },
+            PublishLog::TooLarge => Line::TooLargePublish { client, dup, qos, retain, mid, topic, len },
+        });
+    }
+}
+
+/// What is logged of a PUBLISH.
+#[derive(Clone, Copy)]
+enum PublishLog {
+    Received,
+    Denied,
+    TooLarge,
+}
+
+/// Whether a QoS 2 PUBLISH repeats the one that waits, as opposed to a new message of a client
+/// that has forgotten which identifiers it used.
+fn is_same(waiting: &Message, publication: &Publication<'_>) -> bool {
+    *waiting.topic == *publication.topic && waiting.payload == publication.payload
+}

@@ -1,0 +1,174 @@
+//! A message as the broker keeps it, and one delivery of it to one session.
+
+use crate::time::Time;
+use bytes::Bytes;
+use mqtt_proto::{Filter, Properties, PropertiesBuf, Property, QoS, Topic, VarInt};
+use std::sync::Arc;
+
+/// A message that must outlive the bytes it came in: retained, queued, in flight, or a will.
+#[derive(Debug)]
+pub struct Message {
+    /// Where it was published to.
+    pub topic: Box<Topic>,
+    /// What was published.
+    pub payload: Bytes,
+    /// What is forwarded untouched: all properties but topic alias, expiry and subscription
+    /// identifiers, which belong to one hop.
+    pub properties: PropertiesBuf,
+    /// As published.
+    pub qos: QoS,
+    /// As published.
+    pub retain: bool,
+    /// When its message expiry interval ends.
+    pub expires_at: Option<Time>,
+}
+
+impl Message {
+    /// Whether its time is over.
+    pub fn is_expired(&self, now: Time) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// What it counts for in byte limits: topic, properties and payload.
+    pub fn size(&self) -> usize {
+        self.topic.len() + self.properties.view().as_bytes().len() + self.payload.len()
+    }
+}
+
+/// A message on its way through the engine: borrowed from the packet it came in, or from a
+/// [`Message`] that is sent again.
+#[derive(Clone, Copy, Debug)]
+pub struct Publication<'a> {
+    /// Where to.
+    pub topic: &'a Topic,
+    /// What.
+    pub payload: &'a [u8],
+    /// The buffer that `payload` lies in, where it may be kept instead of copied.
+    pub owner: Option<&'a Bytes>,
+    /// See [`Message::properties`].
+    pub properties: Properties<'a>,
+    /// As published.
+    pub qos: QoS,
+    /// As published.
+    pub retain: bool,
+    /// When it expires.
+    pub expires_at: Option<Time>,
+}
+
+impl<'a> Publication<'a> {
+    /// A view of a kept message.
+    pub fn of(message: &'a Message) -> Publication<'a> {
+        Publication {
+            topic: &message.topic,
+            payload: &message.payload,
+            owner: Some(&message.payload),
+            properties: message.properties.view(),
+            qos: message.qos,
+            retain: message.retain,
+            expires_at: message.expires_at,
+        }
+    }
+
+    /// Makes it last.
+    pub fn to_message(self) -> Message {
+        Message {
+            topic: self.topic.into(),
+            payload: match self.owner {
+                Some(owner) => owner.slice_ref(self.payload),
+                None => Bytes::copy_from_slice(self.payload),
+            },
+            properties: self.properties.into(),
+            qos: self.qos,
+            retain: self.retain,
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+/// The properties of a PUBLISH that go on to its receivers (MQTT 5, 3.3.2.3).
+///
+/// Nothing is copied unless the packet carries a property of this hop.
+pub fn forwarded<'a>(properties: Properties<'a>, scratch: &'a mut PropertiesBuf) -> Properties<'a> {
+    let is_of_hop = |property: &Property<'_>| {
+        matches!(
+            property,
+            Property::TopicAlias(_)
+                | Property::MessageExpiryInterval(_)
+                | Property::SubscriptionIdentifier(_)
+                | Property::WillDelayInterval(_)
+        )
+    };
+    if !properties.iter().any(|property| is_of_hop(&property)) {
+        return properties;
+    }
+    scratch.clear();
+    for property in properties.iter().filter(|property| !is_of_hop(property)) {
+        // What came off the wire fits the wire again.
+        let _ = scratch.push(property);
+    }
+    scratch.view()
+}
+
+/// The subscription identifiers that one delivery carries (MQTT 5, 3.3.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Identifiers {
+    /// None of the subscriptions has one.
+    #[default]
+    None,
+    /// One subscription, one identifier.
+    One(VarInt),
+    /// Overlapping subscriptions that are served with one message.
+    Many(Box<[VarInt]>),
+}
+
+impl Identifiers {
+    /// The identifiers in order.
+    pub fn as_slice(&self) -> &[VarInt] {
+        match self {
+            Identifiers::None => &[],
+            Identifiers::One(id) => std::slice::from_ref(id),
+            Identifiers::Many(ids) => ids,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_none(&self) -> bool {
+        *self == Identifiers::None
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, id: VarInt) {
+        *self = match std::mem::take(self) {
+            Identifiers::None => Identifiers::One(id),
+            Identifiers::One(first) => Identifiers::Many(Box::new([first, id])),
+            Identifiers::Many(ids) => ids.iter().copied().chain([id]).collect::<Vec<_>>().into_boxed_slice().into(),
+        };
+    }
+}
+
+impl From<Box<[VarInt]>> for Identifiers {
+    fn from(ids: Box<[VarInt]>) -> Identifiers {
+        Identifiers::Many(ids)
+    }
+}
+
+impl From<Option<VarInt>> for Identifiers {
+    fn from(id: Option<VarInt>) -> Identifiers {
+        id.map_or(Identifiers::None, Identifiers::One)
+    }
+}
+
+/// One message for one session: queued, or in flight.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// What.
+    pub message: Arc<Message>,
+    /// The lower of the message's and the subscription's.
+    pub qos: QoS,
+    /// The flag it is sent with.
+    pub retain: bool,
+    /// See [`Identifiers`].
+    pub identifiers: Identifiers,
+    /// The shared subscription it came through: another member can take it over.
+    pub share: Option<Arc<Filter>>,
+}

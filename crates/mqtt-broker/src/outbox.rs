@@ -1,0 +1,186 @@
+//! What a connection still has to write: small packets side by side, large payloads where they lie.
+
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+/// From this size on a payload is shared between its receivers instead of copied for each.
+///
+/// Below it a copy costs less than a further slice in the write call and a counter on the heap.
+pub const SHARE_FROM: usize = 8 * 1024;
+
+/// A buffer of small packets is closed at this size and another begun.
+const CHUNK: usize = 128 * 1024;
+
+#[derive(Debug)]
+enum Chunk {
+    Small(Vec<u8>),
+    Shared(Bytes),
+}
+
+/// Bytes in the order in which they must leave. Empty, it holds no memory.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    front: Vec<u8>,
+    /// How much of what lies in front (or of the first of `more`) has left.
+    sent: usize,
+    more: VecDeque<Chunk>,
+    len: usize,
+}
+
+impl Outbox {
+    /// How many bytes wait.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends what `write` writes; `spare` is where an empty outbox takes its buffer from.
+    pub fn append<R>(&mut self, spare: &mut Vec<Vec<u8>>, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let buffer = self.open(spare);
+        let before = buffer.len();
+        let result = write(buffer);
+        let added = buffer.len() - before;
+        self.len += added;
+        result
+    }
+
+    fn open(&mut self, spare: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
+        if self.more.is_empty() && self.front.len() < CHUNK {
+            if self.front.capacity() == 0 {
+                self.front = spare.pop().unwrap_or_default();
+            }
+            return &mut self.front;
+        }
+        let fits = matches!(self.more.back(), Some(Chunk::Small(last)) if last.len() < CHUNK);
+        if !fits {
+            self.more.push_back(Chunk::Small(spare.pop().unwrap_or_default()));
+        }
+        match self.more.back_mut() {
+            Some(Chunk::Small(last)) => last,
+            _ => unreachable!("a small chunk was found or put at the back"),
+        }
+    }
+
+    /// Appends a large payload without copying it.
+    pub fn append_shared(&mut self, bytes: Bytes) {
+        self.len += bytes.len();
+        self.more.push_back(Chunk::Shared(bytes));
+    }
+
+    /// Fills `slices` with what is to be written next; returns how many.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let front = (!self.front.is_empty()).then_some(self.front.as_slice());
+        let rest = self.more.iter().map(|chunk| match chunk {
+            Chunk::Small(bytes) => bytes.as_slice(),
+            Chunk::Shared(bytes) => bytes,
+        });
+        let mut count = 0;
+        for (at, (slot, bytes)) in slices.iter_mut().zip(front.into_iter().chain(rest)).enumerate() {
+            *slot = IoSlice::new(if at == 0 { &bytes[self.sent..] } else { bytes });
+            count = at + 1;
+        }
+        count
+    }
+
+    /// Takes away the first `count` bytes, which have been written; emptied buffers go to `spare`.
+    pub fn advance(&mut self, mut count: usize, spare: &mut Vec<Vec<u8>>) {
+        self.len -= count;
+        loop {
+            let first = if !self.front.is_empty() {
+                self.front.len()
+            } else {
+                match self.more.front() {
+                    Some(Chunk::Small(bytes)) => bytes.len(),
+                    Some(Chunk::Shared(bytes)) => bytes.len(),
+                    None => break,
+                }
+            };
+            if self.sent + count < first {
+                self.sent += count;
+                break;
+            }
+            count -= first - self.sent;
+            self.sent = 0;
+            if !self.front.is_empty() {
+                recycle(std::mem::take(&mut self.front), spare);
+            } else if let Some(Chunk::Small(bytes)) = self.more.pop_front() {
+                recycle(bytes, spare);
+            }
+        }
+        if self.len == 0 && self.more.capacity() > 0 {
+            self.more = VecDeque::new();
+        }
+    }
+
+    /// Gives everything up.
+    pub fn clear(&mut self, spare: &mut Vec<Vec<u8>>) {
+        recycle(std::mem::take(&mut self.front), spare);
+        *self = Outbox::default();
+    }
+}
+
+/// Keeps a few buffers of ordinary size for the next outbox that has something to write.
+fn recycle(mut buffer: Vec<u8>, spare: &mut Vec<Vec<u8>>) {
+    const SPARE: usize = 64;
+    if buffer.capacity() > 0 && buffer.capacity() <= 2 * CHUNK && spare.len() < SPARE {
+        buffer.clear();
+        spare.push(buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes everything in steps of `step` bytes, as a socket with a small window would take it.
+    fn drain(outbox: &mut Outbox, step: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut spare = Vec::new();
+        while !outbox.is_empty() {
+            let mut slices = [IoSlice::new(&[]); 3];
+            let count = outbox.slices(&mut slices);
+            let ready: Vec<u8> = slices[..count].iter().flat_map(|s| s.to_vec()).collect();
+            let taken = step.min(ready.len());
+            out.extend_from_slice(&ready[..taken]);
+            outbox.advance(taken, &mut spare);
+        }
+        out
+    }
+
+    #[test]
+    fn bytes_leave_in_the_order_they_came_however_they_are_cut() {
+        for step in [1, 7, 1000, usize::MAX] {
+            let mut outbox = Outbox::default();
+            let mut spare = Vec::new();
+            let mut expected = Vec::new();
+            for n in 0..20u8 {
+                let small = [n; 5];
+                outbox.append(&mut spare, |buffer| buffer.extend_from_slice(&small));
+                expected.extend_from_slice(&small);
+                if n % 3 == 0 {
+                    let large = Bytes::from(vec![n | 0x80; 400]);
+                    expected.extend_from_slice(&large);
+                    outbox.append_shared(large);
+                }
+            }
+            assert_eq!(outbox.len(), expected.len());
+            assert_eq!(drain(&mut outbox, step), expected, "step {step}");
+        }
+    }
+
+    #[test]
+    fn an_emptied_outbox_gives_its_buffer_back() {
+        let mut spare = Vec::new();
+        let mut outbox = Outbox::default();
+        outbox.append(&mut spare, |buffer| buffer.extend_from_slice(b"abc"));
+        outbox.advance(3, &mut spare);
+        assert_eq!((spare.len(), outbox.front.capacity()), (1, 0));
+        outbox.append(&mut spare, |buffer| buffer.push(1));
+        assert!(spare.is_empty());
+    }
+}

@@ -1,0 +1,207 @@
+//! Who holds a port that cannot be opened, and what to do about it.
+
+use std::path::Path;
+
+/// A program that listens on a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its name, if the system tells us.
+    pub name: Option<String>,
+    /// Its process number, if the system tells us.
+    pub process: Option<u32>,
+}
+
+/// The advice for a port that is in use: who holds it, how to end that, what to type instead.
+///
+/// `config` is the file whose `listener` line names the port, if there is one.
+pub fn advice(port: u16, config: Option<&Path>) -> Vec<String> {
+    advice_about(port, config, system::owner(port).as_ref())
+}
+
+fn advice_about(port: u16, config: Option<&Path>, owner: Option<&Owner>) -> Vec<String> {
+    let mut lines = match owner {
+        Some(Owner {
+            name,
+            process: Some(process),
+        }) => {
+            let name = name.as_deref().unwrap_or("a program");
+            let stop = match name {
+                "mosquitto" => format!("sudo systemctl stop mosquitto, or: kill {process}"),
+                _ => format!("kill {process}"),
+            };
+            vec![format!(
+                "Port {port} is in use by {name} (process {process}). To end it, type: {stop}"
+            )]
+        }
+        Some(_) => vec![format!(
+            "Port {port} is in use by a program of another user. To see it, type: {}",
+            system::look(port)
+        )],
+        None => vec![format!(
+            "Port {port} is in use by another program. To see it, type: {}",
+            system::look(port)
+        )],
+    };
+    lines.extend(system::SERVICE_ADVICE.map(Into::into));
+    let other = port.checked_add(1).unwrap_or(1883);
+    lines.push(match config {
+        Some(path) => format!(
+            "Or take another port: write `listener {other}` instead of `listener {port}` in {}",
+            path.display()
+        ),
+        None => format!("Or take another port: mqtt-broker -p {other}"),
+    });
+    lines
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use super::Owner;
+    use std::fs;
+
+    pub(super) const SERVICE_ADVICE: Option<&str> = None;
+
+    pub(super) fn look(port: u16) -> String {
+        format!("sudo ss -ltnp 'sport = :{port}'")
+    }
+
+    /// Finds the listening sockets of the port, then the process that has one of them open.
+    ///
+    /// The files of other users' processes cannot be read, so the process may stay unknown.
+    pub(super) fn owner(port: u16) -> Option<Owner> {
+        let sockets: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
+            .iter()
+            .filter_map(|table| fs::read_to_string(table).ok())
+            .flat_map(|table| listening_sockets(&table, port))
+            .map(|inode| format!("socket:[{inode}]"))
+            .collect();
+        if sockets.is_empty() {
+            return None;
+        }
+        let process = fs::read_dir("/proc")
+            .ok()?
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+            .find(|process| has_open(*process, &sockets));
+        let name = process.and_then(|process| {
+            let name = fs::read_to_string(format!("/proc/{process}/comm")).ok()?;
+            Some(name.trim_end().into())
+        });
+        Some(Owner { name, process })
+    }
+
+    fn has_open(process: u32, sockets: &[String]) -> bool {
+        let Ok(files) = fs::read_dir(format!("/proc/{process}/fd")) else {
+            return false;
+        };
+        files
+            .filter_map(|file| fs::read_link(file.ok()?.path()).ok())
+            .any(|target| {
+                let target = target.to_string_lossy();
+                sockets.iter().any(|socket| *socket == target)
+            })
+    }
+
+    /// The inodes of listening sockets in a table of `/proc/net`: column 1 is the local address
+    /// as `0100007F:075B`, column 3 the state, column 9 the inode.
+    pub(super) fn listening_sockets(table: &str, port: u16) -> Vec<u64> {
+        const LISTEN: &str = "0A";
+        table
+            .lines()
+            .filter_map(|line| {
+                let columns: Vec<_> = line.split_whitespace().collect();
+                let (_, local) = columns.get(1)?.rsplit_once(':')?;
+                let matches = u16::from_str_radix(local, 16).ok()? == port;
+                (matches && *columns.get(3)? == LISTEN)
+                    .then(|| columns.get(9)?.parse().ok())
+                    .flatten()
+            })
+            .collect()
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use super::Owner;
+
+    pub(super) const SERVICE_ADVICE: Option<&str> = Some(
+        "If Mosquitto is installed, its service holds port 1883. To end it, type as administrator: net stop mosquitto",
+    );
+
+    pub(super) fn look(port: u16) -> String {
+        format!("netstat -ano | findstr :{port}")
+    }
+
+    /// Windows tells this through calls that only unsafe code can make, so people are told how
+    /// to look for themselves.
+    pub(super) fn owner(_port: u16) -> Option<Owner> {
+        None
+    }
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
+mod system {
+    use super::Owner;
+
+    pub(super) const SERVICE_ADVICE: Option<&str> = None;
+
+    pub(super) fn look(port: u16) -> String {
+        format!("sudo lsof -nP -iTCP:{port} -sTCP:LISTEN")
+    }
+
+    pub(super) fn owner(_port: u16) -> Option<Owner> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn our_own_port_is_found() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let owner = system::owner(port).expect("an owner");
+        assert_eq!(owner.process, Some(std::process::id()));
+        assert!(owner.name.is_some());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_listening_sockets_of_the_port_count() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+            0: 0100007F:075B 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 4711 1\n   \
+            1: 0100007F:075B 0100007F:C001 01 00000000:00000000 00:00000000 00000000  1000 0 4712 1\n   \
+            2: 0100007F:075C 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000 0 4713 1\n";
+        assert_eq!(system::listening_sockets(table, 1883), [4711]);
+        assert_eq!(system::listening_sockets(table, 80), [0u64; 0]);
+    }
+
+    #[test]
+    fn the_advice_names_the_program_and_another_port() {
+        let owner = Owner {
+            name: Some("mosquitto".into()),
+            process: Some(42),
+        };
+        let lines = advice_about(1883, None, Some(&owner));
+        assert_eq!(
+            lines[0],
+            "Port 1883 is in use by mosquitto (process 42). To end it, type: sudo systemctl stop \
+             mosquitto, or: kill 42"
+        );
+        assert_eq!(
+            lines.last().expect("lines"),
+            "Or take another port: mqtt-broker -p 1884"
+        );
+        let lines = advice_about(1883, Some(Path::new("test.conf")), None);
+        assert!(
+            lines[0].starts_with("Port 1883 is in use by another program."),
+            "{lines:?}"
+        );
+        assert!(
+            lines.last().expect("lines").contains("`listener 1884`"),
+            "{lines:?}"
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! Retained messages: one a topic, found by filter, handed out in portions.
+
+use crate::message::Message;
+use crate::time::Time;
+use crate::trie::{Trie, Value};
+use mqtt_proto::{Filter, Topic};
+use std::sync::Arc;
+
+/// What a topic has retained.
+#[derive(Debug, Default)]
+struct Slot(Option<Retained>);
+
+impl Value for Slot {
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+/// A retained message.
+#[derive(Clone, Debug)]
+pub struct Retained {
+    /// The message.
+    pub message: Arc<Message>,
+    /// Counts up with every message retained, so that "older than this subscription" can be told.
+    pub serial: u64,
+}
+
+/// All retained messages.
+#[derive(Debug, Default)]
+pub struct RetainedMessages {
+    tree: Trie<Slot>,
+    count: usize,
+    bytes: usize,
+    serial: u64,
+}
+
+impl RetainedMessages {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Topics, properties and payloads in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The serial number of the newest.
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// Sets or replaces the message of its topic.
+    pub fn set(&mut self, message: Arc<Message>) {
+        let id = self.tree.entry(&message.topic);
+        self.serial += 1;
+        self.bytes += message.size();
+        self.count += 1;
+        let old = self.tree.value_mut(id).0.replace(Retained { message, serial: self.serial });
+        if let Some(old) = old {
+            self.count -= 1;
+            self.bytes -= old.message.size();
+        }
+    }
+
+    /// Takes the message of a topic away.
+    pub fn clear(&mut self, topic: &Topic) {
+        let Some(id) = self.tree.find(topic) else { return };
+        if let Some(old) = self.tree.value_mut(id).0.take() {
+            self.count -= 1;
+            self.bytes -= old.message.size();
+        }
+        self.tree.prune(id);
+    }
+
+    /// The message of one topic.
+    pub fn get(&self, topic: &Topic) -> Option<&Retained> {
+        self.tree.value(self.tree.find(topic)?).0.as_ref()
+    }
+
+    /// Hands the messages that match to `found`, from behind the topic `after`, until it says
+    /// `false`; returns whether that was the end of them.
+    pub fn for_each(&self, filter: &Filter, after: Option<&Topic>, found: &mut impl FnMut(&Retained) -> bool) -> bool {
+        if !filter.has_wildcard() {
+            let exact = after.is_none().then(|| self.tree.find(filter)).flatten();
+            return match exact.and_then(|id| self.tree.value(id).0.as_ref()) {
+                Some(retained) => {
+                    found(retained);
+                    true
+                }
+                None => true,
+            };
+        }
+        self.tree.for_each_topic(filter, after.map(Topic::as_str), &mut |_, slot| {
+            slot.0.as_ref().is_none_or(&mut *found)
+        })
+    }
+
+    /// Removes what has expired; returns how many.
+    pub fn expire(&mut self, now: Time) -> usize {
+        let mut gone: Vec<Arc<Message>> = Vec::new();
+        for filter in ["#", "$SYS/#"] {
+            let filter = Filter::parse(filter).expect("it is a filter");
+            self.for_each(filter, None, &mut |retained| {
+                if retained.message.is_expired(now) {
+                    gone.push(retained.message.clone());
+                }
+                true
+            });
+        }
+        for message in &gone {
+            self.clear(&message.topic);
+        }
+        gone.len()
+    }
+}

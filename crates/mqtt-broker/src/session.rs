@@ -1,0 +1,157 @@
+//! What the broker remembers of a client, connected or not.
+
+use crate::connection_state::ConnectionKey;
+use crate::message::{Delivery, Message};
+use crate::time::Time;
+use crate::topics::Place;
+use mqtt_proto::flow::{Incoming, Outgoing};
+use mqtt_proto::{Filter, PacketId, QoS, Topic, VarInt};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Names a session in the engine; may name another one after the session has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey(pub u32);
+
+/// A session expiry interval of this length never ends (MQTT 5, 3.1.2.11.2).
+pub const NEVER: u32 = u32::MAX;
+
+/// What is published when a client is lost (MQTT 5, 3.1.2.5).
+#[derive(Debug)]
+pub struct Will {
+    /// The message; its expiry begins when it is published.
+    pub message: Message,
+    /// Its message expiry interval in seconds.
+    pub expiry: Option<u32>,
+    /// How many seconds it waits for the client to come back.
+    pub delay: u32,
+}
+
+/// Retained messages that a new subscription has not been sent yet.
+///
+/// Not a copy of them but a place in the tree: a subscription to a million topics costs no more
+/// than one to ten, and what is sent is what is retained at that moment.
+#[derive(Debug)]
+pub struct RetainedScan {
+    /// The subscription's filter.
+    pub filter: Box<Filter>,
+    /// Its QoS.
+    pub qos: QoS,
+    /// Its identifier.
+    pub identifier: Option<VarInt>,
+    /// The last topic that was sent.
+    pub after: Option<Box<Topic>>,
+    /// Newer ones have been delivered as messages.
+    pub until: u64,
+}
+
+/// A QoS 2 message that waits for its PUBREL, and how often it was repeated.
+#[derive(Debug)]
+pub struct Unreleased {
+    /// What came.
+    pub message: Arc<Message>,
+    /// How often its PUBLISH came again.
+    pub repeats: u8,
+}
+
+/// A client's session (MQTT 5, 4.1).
+#[derive(Debug)]
+pub struct Session {
+    /// The client identifier.
+    pub client_id: Arc<str>,
+    /// Tells this session from any other, also from one under the same key.
+    pub serial: u64,
+    /// Where the client is connected now.
+    pub connection: Option<ConnectionKey>,
+    /// How many seconds it outlives its connection; [`NEVER`] for ever.
+    pub expiry: u32,
+    /// Counts connections and losses, so that a timer can tell whether it is still meant.
+    pub epoch: u32,
+    /// QoS 1 and 2 to the client.
+    pub outgoing: Outgoing<Delivery>,
+    /// Packet identifiers of `outgoing` that this connection has not been sent again yet.
+    pub resend: VecDeque<PacketId>,
+    /// QoS 2 from the client.
+    pub incoming: Incoming<Unreleased>,
+    /// What waits to be sent, in order.
+    pub queue: VecDeque<Delivery>,
+    /// Topics, properties and payloads of the queue, in bytes.
+    pub queued_bytes: usize,
+    /// How many of the queue are of QoS 0: while there are, others of QoS 0 wait behind them.
+    pub queued_qos0: usize,
+    /// Retained messages still to be sent.
+    pub scans: VecDeque<RetainedScan>,
+    /// Its subscriptions, sorted.
+    pub places: Vec<Place>,
+    /// The will of the present connection, or of the lost one while it waits.
+    pub will: Option<Box<Will>>,
+    /// Whether it has been logged that messages are dropped.
+    pub is_dropping: bool,
+}
+
+impl Session {
+    /// A new session.
+    pub fn new(client_id: Arc<str>, serial: u64) -> Session {
+        Session {
+            client_id,
+            serial,
+            connection: None,
+            expiry: 0,
+            epoch: 0,
+            outgoing: Outgoing::default(),
+            resend: VecDeque::new(),
+            incoming: Incoming::default(),
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            queued_qos0: 0,
+            scans: VecDeque::new(),
+            places: Vec::new(),
+            will: None,
+            is_dropping: false,
+        }
+    }
+
+    /// Puts a delivery at the end of the queue.
+    pub fn push(&mut self, delivery: Delivery) {
+        self.queued_bytes += delivery.message.size();
+        self.queued_qos0 += usize::from(delivery.qos == QoS::AtMostOnce);
+        self.queue.push_back(delivery);
+    }
+
+    /// Takes the first of the queue.
+    pub fn pop(&mut self) -> Option<Delivery> {
+        let delivery = self.queue.pop_front()?;
+        self.queued_bytes -= delivery.message.size();
+        self.queued_qos0 -= usize::from(delivery.qos == QoS::AtMostOnce);
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+        Some(delivery)
+    }
+
+    /// Remembers a subscription.
+    pub fn add_place(&mut self, place: Place) {
+        if let Err(at) = self.places.binary_search(&place) {
+            if self.places.is_empty() {
+                self.places.reserve_exact(1);
+            }
+            self.places.insert(at, place);
+        }
+    }
+
+    /// Forgets a subscription.
+    pub fn remove_place(&mut self, place: &Place) {
+        if let Ok(at) = self.places.binary_search(place) {
+            self.places.remove(at);
+        }
+    }
+
+    /// Removes expired messages from the queue (MQTT 5, 3.3.2.3.3).
+    pub fn drop_expired(&mut self, now: Time) {
+        if self.queue.iter().any(|delivery| delivery.message.is_expired(now)) {
+            let kept: Vec<Delivery> = self.queue.drain(..).filter(|d| !d.message.is_expired(now)).collect();
+            (self.queued_bytes, self.queued_qos0) = (0, 0);
+            kept.into_iter().for_each(|delivery| self.push(delivery));
+        }
+    }
+}

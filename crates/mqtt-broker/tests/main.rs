@@ -1,0 +1,5 @@
+//! The program as people use it: its flags, its files, its exit codes.
+
+mod config;
+mod flags;
+mod program;

@@ -292,25 +292,26 @@ fn will<'a>(
     })
 }
 
+const RETURN_CODE: DecodeError =
+    DecodeError::malformed("3.2.2.3", "the return code of CONNACK is not defined");
+
 fn connack(mut from: Reader<'_>, version: Version) -> Result<ConnAck<'_>, DecodeError> {
     let flags = from.u8()?;
-    if flags & 0xFE != 0 {
+    // MQTT 3.1 reserves the whole byte and gives it no meaning.
+    if flags & 0xFE != 0 && version != Version::V3 {
         return Err(DecodeError::malformed(
             "MQTT-3.2.2-1",
             "CONNACK has reserved flags set",
         ));
     }
     let code = from.u8()?;
-    let reason = if version.is_v5() && !from.is_empty() {
-        reason(code, PacketType::ConnAck)?
-    } else {
+    let reason = match version {
+        Version::V5 if !from.is_empty() => reason(code, PacketType::ConnAck)?,
         // An older server answers a version 5 CONNECT in its own form: without properties.
-        ReasonCode::from_v3_return_code(code)
+        Version::V5 => ReasonCode::from_v3_return_code(code)
             .or_else(|| ReasonCode::new(code).filter(|c| c.is_allowed_in(PacketType::ConnAck)))
-            .ok_or(DecodeError::malformed(
-                "3.2.2.3",
-                "the return code of CONNACK is not defined",
-            ))?
+            .ok_or(RETURN_CODE)?,
+        Version::V3 | Version::V4 => ReasonCode::from_v3_return_code(code).ok_or(RETURN_CODE)?,
     };
     let properties = if from.is_empty() {
         Properties::EMPTY
@@ -319,7 +320,7 @@ fn connack(mut from: Reader<'_>, version: Version) -> Result<ConnAck<'_>, Decode
     };
     from.finish()?;
     Ok(ConnAck {
-        session_present: flags == 1,
+        session_present: flags == 1 && version != Version::V3,
         reason,
         properties,
     })

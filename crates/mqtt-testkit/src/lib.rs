@@ -1,1 +1,4 @@
-//! Peers, brokers and built tools for the tests of this workspace.
+//! What the tests of this workspace share: packets, peers, brokers and the built programs.
+
+pub mod fuzz;
+pub mod sample;

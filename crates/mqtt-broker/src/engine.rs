@@ -31,7 +31,9 @@ use crate::sys::{Census, Counters};
 use crate::time::Time;
 use crate::topics::{Target, Topics};
 use bytes::Bytes;
-use mqtt_proto::{DecodeError, Packet, PacketType, PropertiesBuf, ReasonCode, Version, decode, frame_length};
+use mqtt_proto::{
+    DecodeError, Packet, PacketType, PropertiesBuf, ReasonCode, Version, decode, frame_length,
+};
 use settings::Settings;
 use slab::Slab;
 use std::collections::HashMap;
@@ -80,11 +82,17 @@ type Handled = Result<(), Close<'static>>;
 
 impl Close<'static> {
     const fn told(reason: ReasonCode, ending: Ending<'static>) -> Close<'static> {
-        Close { disconnect: Some(reason), ending }
+        Close {
+            disconnect: Some(reason),
+            ending,
+        }
     }
 
     const fn silent(ending: Ending<'static>) -> Close<'static> {
-        Close { disconnect: None, ending }
+        Close {
+            disconnect: None,
+            ending,
+        }
     }
 
     const PROTOCOL: Close<'static> = Close::told(ReasonCode::ProtocolError, Ending::ProtocolError);
@@ -126,6 +134,22 @@ impl Engine {
         &mut self.counters
     }
 
+    /// The program has looked how many bytes of memory it uses.
+    pub fn note_memory(&mut self, bytes: u64) {
+        let maximum = self
+            .counters
+            .heap
+            .map_or(bytes, |(_, maximum)| maximum.max(bytes));
+        self.counters.heap = Some((bytes, maximum));
+    }
+
+    /// Whether any connection has something left to write.
+    pub fn has_waiting(&self) -> bool {
+        self.connections
+            .iter()
+            .any(|(_, connection)| !connection.outbox.is_empty())
+    }
+
     /// What `$SYS` tells besides the counters.
     pub fn census(&self, now: Time) -> Census {
         let mut census = Census {
@@ -143,7 +167,8 @@ impl Engine {
         };
         for (_, session) in &self.sessions {
             census.connected += usize::from(session.connection.is_some());
-            census.stored += session.queue.len() + usize::from(session.outgoing.len()) + session.incoming.len();
+            census.stored +=
+                session.queue.len() + usize::from(session.outgoing.len()) + session.incoming.len();
             census.stored_bytes += session.queued_bytes;
         }
         for (_, connection) in &self.connections {
@@ -166,7 +191,13 @@ impl Engine {
     /// A connection was accepted from `peer` (address and port) by listener number `listener`.
     ///
     /// `token` is sixteen unpredictable bytes. `None`: a limit is reached, close it again.
-    pub fn handle_open(&mut self, now: Time, peer: &str, listener: usize, token: [u8; 16]) -> Option<ConnectionKey> {
+    pub fn handle_open(
+        &mut self,
+        now: Time,
+        peer: &str,
+        listener: usize,
+        token: [u8; 16],
+    ) -> Option<ConnectionKey> {
         let rules = &self.settings.listeners[listener];
         let (port, limit) = (rules.port, rules.max_connections);
         let total: usize = self.open.iter().sum();
@@ -207,7 +238,13 @@ impl Engine {
     /// What is left over is the beginning of a packet; hand it in again with more behind it.
     /// `owner` is the buffer that `bytes` lie in, if large payloads may be kept in it instead
     /// of being copied out.
-    pub fn receive(&mut self, now: Time, key: ConnectionKey, bytes: &[u8], owner: Option<&Bytes>) -> usize {
+    pub fn receive(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        bytes: &[u8],
+        owner: Option<&Bytes>,
+    ) -> usize {
         let mut used = 0;
         while used < bytes.len() {
             let connection = &mut self.connections[key.0 as usize];
@@ -245,10 +282,18 @@ impl Engine {
     /// How many bytes the packet at the front of `bytes` has, where that can be told already.
     pub fn packet_length(&self, key: ConnectionKey, bytes: &[u8]) -> Option<usize> {
         let version = self.connections[key.0 as usize].version;
-        frame_length(bytes, version, self.settings.max_packet_size).ok().flatten()
+        frame_length(bytes, version, self.settings.max_packet_size)
+            .ok()
+            .flatten()
     }
 
-    fn handle_packet(&mut self, now: Time, key: ConnectionKey, packet: &Packet<'_>, owner: Option<&Bytes>) -> Handled {
+    fn handle_packet(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        packet: &Packet<'_>,
+        owner: Option<&Bytes>,
+    ) -> Handled {
         let Stage::Live(session) = self.connections[key.0 as usize].stage else {
             return match packet {
                 Packet::Connect(connect) => self.handle_connect(now, key, connect),
@@ -271,7 +316,9 @@ impl Engine {
             Packet::PingReq => self.handle_pingreq(key, session),
             Packet::Disconnect(disconnect) => self.handle_disconnect(now, key, session, disconnect),
             Packet::Auth(auth) => self.handle_auth(session, auth),
-            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => Err(Close::PROTOCOL),
+            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
+                Err(Close::PROTOCOL)
+            }
         }
     }
 
@@ -289,22 +336,39 @@ impl Engine {
         if first == TLS_HANDSHAKE {
             self.log(Line::TlsOnPlainListener { peer: &peer });
         } else {
-            self.log(Line::ProtocolError { client: &peer, what: &format!("First packet not CONNECT ({first:02X})") });
+            self.log(Line::ProtocolError {
+                client: &peer,
+                what: &format!("First packet not CONNECT ({first:02X})"),
+            });
         }
     }
 
     fn refuse(&mut self, key: ConnectionKey, what: &str) -> Close<'static> {
         let client = self.client_name(key);
-        self.log(Line::ProtocolError { client: &client, what });
+        self.log(Line::ProtocolError {
+            client: &client,
+            what,
+        });
         Close::PROTOCOL
     }
 
     /// A packet could not be decoded: one line, an answer where there is to be one, and the end.
-    fn refuse_bytes(&mut self, key: ConnectionKey, stage: Stage, bytes: &[u8], error: DecodeError) -> Close<'static> {
+    fn refuse_bytes(
+        &mut self,
+        key: ConnectionKey,
+        stage: Stage,
+        bytes: &[u8],
+        error: DecodeError,
+    ) -> Close<'static> {
         let client = self.client_name(key);
-        self.log(Line::ProtocolError { client: &client, what: &error.to_string() });
+        self.log(Line::ProtocolError {
+            client: &client,
+            what: &error.to_string(),
+        });
         let ending = match error.reason {
-            ReasonCode::ProtocolError | ReasonCode::UnsupportedProtocolVersion => Ending::ProtocolError,
+            ReasonCode::ProtocolError | ReasonCode::UnsupportedProtocolVersion => {
+                Ending::ProtocolError
+            }
             ReasonCode::PacketTooLarge => Ending::OversizePacket,
             ReasonCode::TopicAliasInvalid => Ending::TopicAliasInvalid,
             ReasonCode::ClientIdentifierNotValid => Ending::ClientIdNotValid,
@@ -316,7 +380,10 @@ impl Engine {
             }
             return Close::silent(ending);
         }
-        Close { disconnect: (!error.silent).then_some(error.reason), ending }
+        Close {
+            disconnect: (!error.silent).then_some(error.reason),
+            ending,
+        }
     }
 
     /// Connections that have something to write, or are to be closed; each is named once until
@@ -383,7 +450,9 @@ impl Engine {
         let connection = &mut self.connections[key.0 as usize];
         let version = connection.version;
         // What the engine says itself fits the wire: identifiers and strings came off it.
-        let encoded = connection.outbox.append(&mut self.spare, |out| packet.encode(version, out));
+        let encoded = connection
+            .outbox
+            .append(&mut self.spare, |out| packet.encode(version, out));
         debug_assert!(encoded.is_ok(), "{packet:?}");
         self.counters.messages_sent += 1;
         self.mark_dirty(key);
@@ -425,6 +494,8 @@ impl Engine {
 fn is_for_clients(first: u8) -> bool {
     matches!(
         PacketType::of_first_byte(first),
-        Some(PacketType::ConnAck | PacketType::SubAck | PacketType::UnsubAck | PacketType::PingResp)
+        Some(
+            PacketType::ConnAck | PacketType::SubAck | PacketType::UnsubAck | PacketType::PingResp
+        )
     )
 }

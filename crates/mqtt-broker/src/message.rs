@@ -141,7 +141,13 @@ impl Identifiers {
         *self = match std::mem::take(self) {
             Identifiers::None => Identifiers::One(id),
             Identifiers::One(first) => Identifiers::Many(Box::new([first, id])),
-            Identifiers::Many(ids) => ids.iter().copied().chain([id]).collect::<Vec<_>>().into_boxed_slice().into(),
+            Identifiers::Many(ids) => ids
+                .iter()
+                .copied()
+                .chain([id])
+                .collect::<Vec<_>>()
+                .into_boxed_slice()
+                .into(),
         };
     }
 }

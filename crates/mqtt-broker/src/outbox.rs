@@ -40,7 +40,11 @@ impl Outbox {
     }
 
     /// Appends what `write` writes; `spare` is where an empty outbox takes its buffer from.
-    pub fn append<R>(&mut self, spare: &mut Vec<Vec<u8>>, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    pub fn append<R>(
+        &mut self,
+        spare: &mut Vec<Vec<u8>>,
+        write: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> R {
         let buffer = self.open(spare);
         let before = buffer.len();
         let result = write(buffer);
@@ -58,7 +62,8 @@ impl Outbox {
         }
         let fits = matches!(self.more.back(), Some(Chunk::Small(last)) if last.len() < CHUNK);
         if !fits {
-            self.more.push_back(Chunk::Small(spare.pop().unwrap_or_default()));
+            self.more
+                .push_back(Chunk::Small(spare.pop().unwrap_or_default()));
         }
         match self.more.back_mut() {
             Some(Chunk::Small(last)) => last,
@@ -80,7 +85,11 @@ impl Outbox {
             Chunk::Shared(bytes) => bytes,
         });
         let mut count = 0;
-        for (at, (slot, bytes)) in slices.iter_mut().zip(front.into_iter().chain(rest)).enumerate() {
+        for (at, (slot, bytes)) in slices
+            .iter_mut()
+            .zip(front.into_iter().chain(rest))
+            .enumerate()
+        {
             *slot = IoSlice::new(if at == 0 { &bytes[self.sent..] } else { bytes });
             count = at + 1;
         }

@@ -61,7 +61,10 @@ impl RetainedMessages {
         self.serial += 1;
         self.bytes += message.size();
         self.count += 1;
-        let old = self.tree.value_mut(id).0.replace(Retained { message, serial: self.serial });
+        let old = self.tree.value_mut(id).0.replace(Retained {
+            message,
+            serial: self.serial,
+        });
         if let Some(old) = old {
             self.count -= 1;
             self.bytes -= old.message.size();
@@ -70,7 +73,9 @@ impl RetainedMessages {
 
     /// Takes the message of a topic away.
     pub fn clear(&mut self, topic: &Topic) {
-        let Some(id) = self.tree.find(topic) else { return };
+        let Some(id) = self.tree.find(topic) else {
+            return;
+        };
         if let Some(old) = self.tree.value_mut(id).0.take() {
             self.count -= 1;
             self.bytes -= old.message.size();
@@ -85,7 +90,12 @@ impl RetainedMessages {
 
     /// Hands the messages that match to `found`, from behind the topic `after`, until it says
     /// `false`; returns whether that was the end of them.
-    pub fn for_each(&self, filter: &Filter, after: Option<&Topic>, found: &mut impl FnMut(&Retained) -> bool) -> bool {
+    pub fn for_each(
+        &self,
+        filter: &Filter,
+        after: Option<&Topic>,
+        found: &mut impl FnMut(&Retained) -> bool,
+    ) -> bool {
         if !filter.has_wildcard() {
             let exact = after.is_none().then(|| self.tree.find(filter)).flatten();
             return match exact.and_then(|id| self.tree.value(id).0.as_ref()) {
@@ -96,9 +106,10 @@ impl RetainedMessages {
                 None => true,
             };
         }
-        self.tree.for_each_topic(filter, after.map(Topic::as_str), &mut |_, slot| {
-            slot.0.as_ref().is_none_or(&mut *found)
-        })
+        self.tree
+            .for_each_topic(filter, after.map(Topic::as_str), &mut |_, slot| {
+                slot.0.as_ref().is_none_or(&mut *found)
+            })
     }
 
     /// Removes what has expired; returns how many.

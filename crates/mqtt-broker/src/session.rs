@@ -148,8 +148,16 @@ impl Session {
 
     /// Removes expired messages from the queue (MQTT 5, 3.3.2.3.3).
     pub fn drop_expired(&mut self, now: Time) {
-        if self.queue.iter().any(|delivery| delivery.message.is_expired(now)) {
-            let kept: Vec<Delivery> = self.queue.drain(..).filter(|d| !d.message.is_expired(now)).collect();
+        if self
+            .queue
+            .iter()
+            .any(|delivery| delivery.message.is_expired(now))
+        {
+            let kept: Vec<Delivery> = self
+                .queue
+                .drain(..)
+                .filter(|d| !d.message.is_expired(now))
+                .collect();
             (self.queued_bytes, self.queued_qos0) = (0, 0);
             kept.into_iter().for_each(|delivery| self.push(delivery));
         }

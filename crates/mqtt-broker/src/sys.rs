@@ -139,7 +139,10 @@ pub struct Census {
 fn values(counters: &Counters, census: &Census) -> Vec<(&'static str, String)> {
     let absent = census.total - census.connected;
     let mut values: Vec<(&'static str, String)> = vec![
-        ("$SYS/broker/version", format!("mqtt-broker version {}", env!("CARGO_PKG_VERSION"))),
+        (
+            "$SYS/broker/version",
+            format!("mqtt-broker version {}", env!("CARGO_PKG_VERSION")),
+        ),
         ("$SYS/broker/uptime", format!("{} seconds", census.uptime)),
     ];
     let numbers: [(&'static str, u64); 24] = [
@@ -150,20 +153,47 @@ fn values(counters: &Counters, census: &Census) -> Vec<(&'static str, String)> {
         ("$SYS/broker/clients/active", census.connected as u64),
         ("$SYS/broker/clients/connected", census.connected as u64),
         ("$SYS/broker/clients/expired", counters.clients_expired),
-        ("$SYS/broker/connections/socket/count", census.sockets as u64),
+        (
+            "$SYS/broker/connections/socket/count",
+            census.sockets as u64,
+        ),
         ("$SYS/broker/messages/received", counters.messages_received),
         ("$SYS/broker/messages/sent", counters.messages_sent),
         ("$SYS/broker/messages/stored", census.stored as u64),
         ("$SYS/broker/store/messages/count", census.stored as u64),
-        ("$SYS/broker/store/messages/bytes", census.stored_bytes as u64),
-        ("$SYS/broker/subscriptions/count", census.subscriptions as u64),
-        ("$SYS/broker/shared_subscriptions/count", census.shared_subscriptions as u64),
-        ("$SYS/broker/retained messages/count", census.retained as u64),
-        ("$SYS/broker/publish/messages/dropped", counters.publish_dropped),
-        ("$SYS/broker/publish/messages/received", counters.publish_received),
+        (
+            "$SYS/broker/store/messages/bytes",
+            census.stored_bytes as u64,
+        ),
+        (
+            "$SYS/broker/subscriptions/count",
+            census.subscriptions as u64,
+        ),
+        (
+            "$SYS/broker/shared_subscriptions/count",
+            census.shared_subscriptions as u64,
+        ),
+        (
+            "$SYS/broker/retained messages/count",
+            census.retained as u64,
+        ),
+        (
+            "$SYS/broker/publish/messages/dropped",
+            counters.publish_dropped,
+        ),
+        (
+            "$SYS/broker/publish/messages/received",
+            counters.publish_received,
+        ),
         ("$SYS/broker/publish/messages/sent", counters.publish_sent),
-        ("$SYS/broker/publish/bytes/received", counters.publish_bytes_received),
-        ("$SYS/broker/publish/bytes/sent", counters.publish_bytes_sent),
+        (
+            "$SYS/broker/publish/bytes/received",
+            counters.publish_bytes_received,
+        ),
+        (
+            "$SYS/broker/publish/bytes/sent",
+            counters.publish_bytes_sent,
+        ),
         ("$SYS/broker/bytes/received", counters.bytes_received),
         ("$SYS/broker/packet/out/count", census.waiting as u64),
         ("$SYS/broker/packet/out/bytes", census.waiting_bytes as u64),
@@ -175,7 +205,12 @@ fn values(counters: &Counters, census: &Census) -> Vec<(&'static str, String)> {
         values.push(("$SYS/broker/heap/maximum", maximum.to_string()));
     }
     for (load, (topics, _)) in counters.loads.iter().zip(&LOADS) {
-        values.extend(topics.iter().zip(load.averages).map(|(&topic, average)| (topic, format!("{average:.2}"))));
+        values.extend(
+            topics
+                .iter()
+                .zip(load.averages)
+                .map(|(&topic, average)| (topic, format!("{average:.2}"))),
+        );
     }
     values
 }
@@ -200,7 +235,9 @@ impl Engine {
 
     /// Publishes a message of the broker's own.
     pub fn publish_internal(&mut self, now: Time, topic: &str, payload: &[u8], retain: bool) {
-        let Ok(topic) = Topic::parse(topic) else { return };
+        let Ok(topic) = Topic::parse(topic) else {
+            return;
+        };
         let publication = Publication {
             topic,
             payload,

@@ -158,10 +158,16 @@ impl Topics {
         let leaf = self.tree.value_mut(place.node);
         let list = match &place.share {
             None => Some(&mut leaf.subscribers),
-            Some(name) => leaf.groups.iter_mut().find(|group| group.name == *name).map(|group| &mut group.members),
+            Some(name) => leaf
+                .groups
+                .iter_mut()
+                .find(|group| group.name == *name)
+                .map(|group| &mut group.members),
         };
         let Some(list) = list else { return };
-        let Ok(at) = list.binary_search_by_key(&session, |s| s.session) else { return };
+        let Ok(at) = list.binary_search_by_key(&session, |s| s.session) else {
+            return;
+        };
         list.remove(at);
         self.count -= 1;
         self.shared -= usize::from(place.share.is_some());
@@ -180,9 +186,18 @@ impl Topics {
 
     /// Appends every subscription that a message on `topic` is for: all that are not shared,
     /// and of each share group the one member that `readiness` speaks for most, in turn.
-    pub fn collect(&self, topic: &Topic, readiness: impl Fn(&Subscriber) -> Readiness, targets: &mut Vec<Target>) {
+    pub fn collect(
+        &self,
+        topic: &Topic,
+        readiness: impl Fn(&Subscriber) -> Readiness,
+        targets: &mut Vec<Target>,
+    ) {
         self.tree.for_each_match(topic, &mut |_, leaf| {
-            targets.extend(leaf.subscribers.iter().map(|subscriber| subscriber.target(None)));
+            targets.extend(
+                leaf.subscribers
+                    .iter()
+                    .map(|subscriber| subscriber.target(None)),
+            );
             for group in &leaf.groups {
                 if let Some(chosen) = group.choose(&readiness) {
                     targets.push(chosen.target(Some(group.filter.clone())));
@@ -192,25 +207,35 @@ impl Topics {
     }
 
     /// Chooses a member of one share group, for a message that another could not take.
-    pub fn choose_member(&self, shared: &Filter, readiness: impl Fn(&Subscriber) -> Readiness) -> Option<Target> {
+    pub fn choose_member(
+        &self,
+        shared: &Filter,
+        readiness: impl Fn(&Subscriber) -> Readiness,
+    ) -> Option<Target> {
         let (name, path) = shared.share()?;
         let leaf = self.tree.value(self.tree.find(path)?);
         let group = leaf.groups.iter().find(|group| &*group.name == name)?;
-        group.choose(&readiness).map(|chosen| chosen.target(Some(group.filter.clone())))
+        group
+            .choose(&readiness)
+            .map(|chosen| chosen.target(Some(group.filter.clone())))
     }
 }
 
 impl Leaf {
     fn group_mut(&mut self, name: &str, filter: &Filter) -> &mut Group {
-        let at = self.groups.iter().position(|group| &*group.name == name).unwrap_or_else(|| {
-            self.groups.push(Group {
-                name: Arc::from(name),
-                filter: Arc::from(filter),
-                members: Vec::new(),
-                turn: Cell::new(0),
+        let at = self
+            .groups
+            .iter()
+            .position(|group| &*group.name == name)
+            .unwrap_or_else(|| {
+                self.groups.push(Group {
+                    name: Arc::from(name),
+                    filter: Arc::from(filter),
+                    members: Vec::new(),
+                    turn: Cell::new(0),
+                });
+                self.groups.len() - 1
             });
-            self.groups.len() - 1
-        });
         &mut self.groups[at]
     }
 }
@@ -239,6 +264,11 @@ impl Group {
 
 impl Subscriber {
     fn target(&self, share: Option<Arc<Filter>>) -> Target {
-        Target { session: self.session, options: self.options, identifier: self.identifier, share }
+        Target {
+            session: self.session,
+            options: self.options,
+            identifier: self.identifier,
+            share,
+        }
     }
 }

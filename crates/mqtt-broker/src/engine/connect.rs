@@ -5,10 +5,11 @@ use crate::connection_state::{ConnectionKey, Stage};
 use crate::log::{Ending, Line};
 use crate::message::{Publication, forwarded};
 use crate::session::{NEVER, Session, SessionKey, Will};
-use mqtt_proto::{
-    ConnAck, Connect, DecodeError, Packet, Properties, PropertiesBuf, Property, QoS, ReasonCode, Version,
-};
 use crate::time::Time;
+use mqtt_proto::{
+    ConnAck, Connect, DecodeError, Packet, Properties, PropertiesBuf, Property, QoS, ReasonCode,
+    Version,
+};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -23,21 +24,36 @@ struct Refusal {
 
 impl Refusal {
     fn new(reason: ReasonCode, ending: Ending<'static>) -> Refusal {
-        Refusal { reason: Some(reason), ending, what: None }
+        Refusal {
+            reason: Some(reason),
+            ending,
+            what: None,
+        }
     }
 
     fn because(self, what: &'static str) -> Refusal {
-        Refusal { what: Some(what), ..self }
+        Refusal {
+            what: Some(what),
+            ..self
+        }
     }
 
     /// Below version 5 the connection is closed without a word.
     fn only_in_v5(self, version: Version) -> Refusal {
-        Refusal { reason: self.reason.filter(|_| version.is_v5()), ..self }
+        Refusal {
+            reason: self.reason.filter(|_| version.is_v5()),
+            ..self
+        }
     }
 }
 
 impl Engine {
-    pub(super) fn handle_connect(&mut self, now: Time, key: ConnectionKey, connect: &Connect<'_>) -> Handled {
+    pub(super) fn handle_connect(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        connect: &Connect<'_>,
+    ) -> Handled {
         self.connection_mut(key).version = connect.version;
         let accepted = self
             .check_connect(key, connect)
@@ -63,12 +79,18 @@ impl Engine {
     fn check_connect(&self, key: ConnectionKey, connect: &Connect<'_>) -> Result<(), Refusal> {
         let rules = self.rules(key);
         if !rules.versions.contains(&connect.version) {
-            return Err(Refusal::new(ReasonCode::UnsupportedProtocolVersion, Ending::ProtocolError)
-                .because("CONNECT with a protocol version that this listener does not accept"));
+            return Err(Refusal::new(
+                ReasonCode::UnsupportedProtocolVersion,
+                Ending::ProtocolError,
+            )
+            .because("CONNECT with a protocol version that this listener does not accept"));
         }
         if connect.properties.authentication_method().is_some() {
             // No method is known here [MQTT-4.12.0-1].
-            return Err(Refusal::new(ReasonCode::BadAuthenticationMethod, Ending::DisallowedFeature));
+            return Err(Refusal::new(
+                ReasonCode::BadAuthenticationMethod,
+                Ending::DisallowedFeature,
+            ));
         }
         Ok(())
     }
@@ -83,7 +105,7 @@ impl Engine {
             return Err(refused.because("v3.1 CONNECT with zero length clientid"));
         }
         let must_keep = connect.version == Version::V4 && !connect.clean_start; // 3.1.1 [MQTT-3.1.3-7]
-        if must_keep || !self.settings.allow_zero_length_clientid {
+        if must_keep || !self.rules(key).allow_zero_length_clientid {
             let refused = if connect.version.is_v5() {
                 Refusal::new(ReasonCode::UnspecifiedError, Ending::ProtocolError)
             } else {
@@ -91,26 +113,42 @@ impl Engine {
             };
             return Err(refused.because("CONNECT with zero length clientid when forbidden"));
         }
-        Ok(Arc::from(assigned_id(&self.rules(key).auto_id_prefix, self.connection(key).token)))
+        Ok(Arc::from(assigned_id(
+            &self.rules(key).auto_id_prefix,
+            self.connection(key).token,
+        )))
     }
 
     fn check_will(&self, key: ConnectionKey, connect: &Connect<'_>) -> Result<(), Refusal> {
-        let Some(will) = &connect.will else { return Ok(()) };
+        let Some(will) = &connect.will else {
+            return Ok(());
+        };
         let version = connect.version;
         if will.topic.starts_with("$CONTROL/") {
-            return Err(Refusal::new(ReasonCode::MalformedPacket, Ending::MalformedPacket)
-                .because("a will may not go to $CONTROL")
-                .only_in_v5(version));
+            return Err(
+                Refusal::new(ReasonCode::MalformedPacket, Ending::MalformedPacket)
+                    .because("a will may not go to $CONTROL")
+                    .only_in_v5(version),
+            );
         }
         if will.retain && !self.settings.retain_available {
-            return Err(Refusal::new(ReasonCode::RetainNotSupported, Ending::DisallowedFeature).only_in_v5(version));
+            return Err(
+                Refusal::new(ReasonCode::RetainNotSupported, Ending::DisallowedFeature)
+                    .only_in_v5(version),
+            );
         }
         if will.qos > self.rules(key).max_qos {
-            return Err(Refusal::new(ReasonCode::QoSNotSupported, Ending::DisallowedFeature).only_in_v5(version));
+            return Err(
+                Refusal::new(ReasonCode::QoSNotSupported, Ending::DisallowedFeature)
+                    .only_in_v5(version),
+            );
         }
         if will.payload.len() > self.settings.message_size_limit {
-            let reason =
-                if version.is_v5() { ReasonCode::PacketTooLarge } else { ReasonCode::NotAuthorized };
+            let reason = if version.is_v5() {
+                ReasonCode::PacketTooLarge
+            } else {
+                ReasonCode::NotAuthorized
+            };
             return Err(Refusal::new(reason, Ending::OversizePayload));
         }
         Ok(())
@@ -120,7 +158,10 @@ impl Engine {
         if self.rules(key).allow_anonymous {
             Ok(())
         } else {
-            Err(Refusal::new(ReasonCode::NotAuthorized, Ending::NotAuthorised))
+            Err(Refusal::new(
+                ReasonCode::NotAuthorized,
+                Ending::NotAuthorised,
+            ))
         }
     }
 
@@ -129,8 +170,10 @@ impl Engine {
         if connect.version.is_v5() || self.keep_alive(connect) == connect.keep_alive {
             Ok(())
         } else {
-            Err(Refusal::new(ReasonCode::ClientIdentifierNotValid, Ending::ProtocolError)
-                .because("CONNECT with a keepalive above max_keepalive"))
+            Err(
+                Refusal::new(ReasonCode::ClientIdentifierNotValid, Ending::ProtocolError)
+                    .because("CONNECT with a keepalive above max_keepalive"),
+            )
         }
     }
 
@@ -144,12 +187,21 @@ impl Engine {
     }
 
     /// Answers a CONNECT that could not even be decoded, where it can be answered.
-    pub(super) fn refuse_malformed_connect(&mut self, key: ConnectionKey, bytes: &[u8], error: DecodeError) {
-        let Some((known_name, level)) = connect_level(bytes) else { return };
+    pub(super) fn refuse_malformed_connect(
+        &mut self,
+        key: ConnectionKey,
+        bytes: &[u8],
+        error: DecodeError,
+    ) {
+        let Some((known_name, level)) = connect_level(bytes) else {
+            return;
+        };
         // An unknown version is answered in the words of version 5, a mixture of name and
         // number that exist in those of 3.1.1; below 5 other errors have no words at all.
         let version = match error.reason {
-            ReasonCode::UnsupportedProtocolVersion if known_name && (3..=5).contains(&level) => Version::V4,
+            ReasonCode::UnsupportedProtocolVersion if known_name && (3..=5).contains(&level) => {
+                Version::V4
+            }
             ReasonCode::UnsupportedProtocolVersion => Version::V5,
             _ if level == 5 => Version::V5,
             _ => return,
@@ -166,7 +218,10 @@ impl Engine {
     fn refuse_connect(&mut self, key: ConnectionKey, refusal: &Refusal) -> Close<'static> {
         let peer = self.connection(key).peer.clone();
         if let Some(what) = refusal.what {
-            self.log(Line::ProtocolError { client: &peer, what });
+            self.log(Line::ProtocolError {
+                client: &peer,
+                what,
+            });
         }
         if let Some(reason) = refusal.reason {
             self.send_refusal(key, reason);
@@ -177,9 +232,24 @@ impl Engine {
     fn send_refusal(&mut self, key: ConnectionKey, reason: ReasonCode) {
         let connection = self.connection(key);
         let peer = connection.peer.clone();
-        let code = if connection.version.is_v5() { reason.value() } else { reason.to_v3_return_code() };
-        self.log(Line::SendingConnack { client: &peer, session_present: false, reason: code });
-        self.send(key, &Packet::ConnAck(ConnAck { session_present: false, reason, properties: Properties::EMPTY }));
+        let code = if connection.version.is_v5() {
+            reason.value()
+        } else {
+            reason.to_v3_return_code()
+        };
+        self.log(Line::SendingConnack {
+            client: &peer,
+            session_present: false,
+            reason: code,
+        });
+        self.send(
+            key,
+            &Packet::ConnAck(ConnAck {
+                session_present: false,
+                reason,
+                properties: Properties::EMPTY,
+            }),
+        );
     }
 
     /// Finds or makes the session, ends or takes over what was there under this identifier.
@@ -197,10 +267,13 @@ impl Engine {
             return Ok((found, true)); // [MQTT-3.1.2-5]
         }
         if self.sessions.len() >= self.settings.global_max_clients {
-            return Err(Refusal::new(ReasonCode::ServerBusy, Ending::ServerBusy).only_in_v5(connect.version));
+            return Err(Refusal::new(ReasonCode::ServerBusy, Ending::ServerBusy)
+                .only_in_v5(connect.version));
         }
         self.serial += 1;
-        let index = self.sessions.insert(Session::new(client_id.clone(), self.serial));
+        let index = self
+            .sessions
+            .insert(Session::new(client_id.clone(), self.serial));
         let session = SessionKey(u32::try_from(index).expect("fewer than 2^32 sessions"));
         self.clients.insert(client_id, session);
         Ok((session, false))
@@ -214,19 +287,31 @@ impl Engine {
             self.session_mut(found).expiry = 0;
         }
         if let Some(old) = self.session(found).connection {
-            self.close(now, old, Close::told(ReasonCode::SessionTakenOver, Ending::TakenOver));
+            self.close(
+                now,
+                old,
+                Close::told(ReasonCode::SessionTakenOver, Ending::TakenOver),
+            );
         } else if clean_start {
             self.end_session(now, found);
         }
     }
 
     /// Joins connection and session.
-    fn attach(&mut self, now: Time, key: ConnectionKey, session_key: SessionKey, connect: &Connect<'_>) {
+    fn attach(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        session_key: SessionKey,
+        connect: &Connect<'_>,
+    ) {
         let properties = connect.properties;
         let keep_alive = self.keep_alive(connect);
         let alias_limit = self.rules(key).max_topic_alias_broker;
         let mut scratch = std::mem::take(&mut self.properties);
-        let will = connect.will.map(|will| Box::new(kept_will(&will, &mut scratch)));
+        let will = connect
+            .will
+            .map(|will| Box::new(kept_will(&will, &mut scratch)));
         self.properties = scratch;
 
         let connection = self.connection_mut(key);
@@ -234,8 +319,12 @@ impl Engine {
         connection.grace_ms = u32::from(keep_alive) * 1500;
         connection.max_packet_size = properties.maximum_packet_size().unwrap_or(u32::MAX);
         connection.receive_maximum = properties.receive_maximum().unwrap_or(u16::MAX);
-        connection.alias_maximum = properties.topic_alias_maximum().unwrap_or(0).min(alias_limit);
-        connection.wants_problem_information = properties.request_problem_information().unwrap_or(true);
+        connection.alias_maximum = properties
+            .topic_alias_maximum()
+            .unwrap_or(0)
+            .min(alias_limit);
+        connection.wants_problem_information =
+            properties.request_problem_information().unwrap_or(true);
         self.arm_keep_alive(now, key);
 
         let session = self.session_mut(session_key);
@@ -265,15 +354,29 @@ impl Engine {
         match &connect.will {
             None => self.log(Line::NoWill),
             Some(will) => {
-                self.log(Line::Will { len: will.payload.len(), retain: will.retain, qos: will.qos as u8 });
+                self.log(Line::Will {
+                    len: will.payload.len(),
+                    retain: will.retain,
+                    qos: will.qos as u8,
+                });
                 self.log(Line::WillTopic { topic: will.topic });
             }
         }
     }
 
-    fn send_connack(&mut self, key: ConnectionKey, session: SessionKey, session_present: bool, connect: &Connect<'_>) {
+    fn send_connack(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        session_present: bool,
+        connect: &Connect<'_>,
+    ) {
         let shown = session_present && connect.version != Version::V3;
-        self.log_client(session, |client| Line::SendingConnack { client, session_present: shown, reason: 0 });
+        self.log_client(session, |client| Line::SendingConnack {
+            client,
+            session_present: shown,
+            reason: 0,
+        });
         let mut properties = std::mem::take(&mut self.properties);
         properties.clear();
         if connect.version.is_v5() {
@@ -287,18 +390,27 @@ impl Engine {
                 push_assigned_id(&mut properties, &rest, &assigned);
             }
         }
-        let connack = ConnAck { session_present, reason: ReasonCode::Success, properties: properties.view() };
+        let connack = ConnAck {
+            session_present,
+            reason: ReasonCode::Success,
+            properties: properties.view(),
+        };
         self.send(key, &Packet::ConnAck(connack));
         self.properties = properties;
     }
 
     /// What version 5 is told, in Mosquitto's order, which its tests compare byte by byte.
-    fn connack_properties(&self, key: ConnectionKey, connect: &Connect<'_>) -> [Option<Property<'static>>; 6] {
+    fn connack_properties(
+        &self,
+        key: ConnectionKey,
+        connect: &Connect<'_>,
+    ) -> [Option<Property<'static>>; 6] {
         let (settings, rules) = (&self.settings, self.rules(key));
         let keep_alive = self.keep_alive(connect);
         [
             (keep_alive != connect.keep_alive).then_some(Property::ServerKeepAlive(keep_alive)),
-            (rules.max_topic_alias > 0).then_some(Property::TopicAliasMaximum(rules.max_topic_alias)),
+            (rules.max_topic_alias > 0)
+                .then_some(Property::TopicAliasMaximum(rules.max_topic_alias)),
             (!settings.retain_available).then_some(Property::RetainAvailable(false)),
             (settings.max_packet_size < mqtt_proto::MAX_REMAINING_LENGTH)
                 .then(|| std::num::NonZeroU32::new(settings.max_packet_size))
@@ -321,7 +433,12 @@ impl Engine {
 fn push_assigned_id(properties: &mut PropertiesBuf, rest: &PropertiesBuf, assigned: &str) {
     let mut is_said = false;
     for property in rest.view() {
-        if !is_said && !matches!(property, Property::ServerKeepAlive(_) | Property::TopicAliasMaximum(_)) {
+        if !is_said
+            && !matches!(
+                property,
+                Property::ServerKeepAlive(_) | Property::TopicAliasMaximum(_)
+            )
+        {
             let _ = properties.push(Property::AssignedClientIdentifier(assigned));
             is_said = true;
         }
@@ -335,7 +452,12 @@ fn push_assigned_id(properties: &mut PropertiesBuf, rest: &PropertiesBuf, assign
 /// The protocol name and number of a CONNECT, if it gets that far: whether the name is known,
 /// and the number.
 fn connect_level(bytes: &[u8]) -> Option<(bool, u8)> {
-    let length = bytes.iter().skip(1).take(4).position(|byte| byte & 0x80 == 0)? + 1;
+    let length = bytes
+        .iter()
+        .skip(1)
+        .take(4)
+        .position(|byte| byte & 0x80 == 0)?
+        + 1;
     let body = &bytes[1 + length..];
     let name_length = usize::from(u16::from_be_bytes([*body.first()?, *body.get(1)?]));
     let name = body.get(2..2 + name_length)?;
@@ -371,5 +493,9 @@ fn kept_will(will: &mqtt_proto::Will<'_>, scratch: &mut PropertiesBuf) -> Will {
         retain: will.retain,
         expires_at: None,
     };
-    Will { message: publication.to_message(), expiry, delay }
+    Will {
+        message: publication.to_message(),
+        expiry,
+        delay,
+    }
 }

@@ -25,17 +25,26 @@ pub(super) struct Outgoing<'a> {
 
 impl<'a> Outgoing<'a> {
     fn new(publication: Publication<'a>) -> Outgoing<'a> {
-        Outgoing { publication, kept: None, forms: [None, None, None, None] }
+        Outgoing {
+            publication,
+            kept: None,
+            forms: [None, None, None, None],
+        }
     }
 
     /// A message that is kept already.
     pub(super) fn of_message(message: &'a Arc<Message>) -> Outgoing<'a> {
-        Outgoing { kept: Some(message.clone()), ..Outgoing::new(Publication::of(message)) }
+        Outgoing {
+            kept: Some(message.clone()),
+            ..Outgoing::new(Publication::of(message))
+        }
     }
 
     fn kept(&mut self) -> Arc<Message> {
         let publication = self.publication;
-        self.kept.get_or_insert_with(|| Arc::new(publication.to_message())).clone()
+        self.kept
+            .get_or_insert_with(|| Arc::new(publication.to_message()))
+            .clone()
     }
 }
 
@@ -51,7 +60,12 @@ struct Head<'a> {
 
 impl Engine {
     /// Gives a message to every subscription it is for; returns whether there was one.
-    pub(crate) fn route(&mut self, now: Time, publisher: Option<SessionKey>, publication: Publication<'_>) -> bool {
+    pub(crate) fn route(
+        &mut self,
+        now: Time,
+        publisher: Option<SessionKey>,
+        publication: Publication<'_>,
+    ) -> bool {
         let mut outgoing = Outgoing::new(publication);
         if publication.retain {
             self.retain(&mut outgoing);
@@ -88,15 +102,20 @@ impl Engine {
 
     /// Overlapping subscriptions of one client get one message: the highest QoS, all
     /// identifiers (MQTT 5, 3.3.4).
-    fn deliver_merged(&mut self, now: Time, targets: &mut Vec<Target>, outgoing: &mut Outgoing<'_>) {
+    fn deliver_merged(
+        &mut self,
+        now: Time,
+        targets: &mut Vec<Target>,
+        outgoing: &mut Outgoing<'_>,
+    ) {
         // A shared subscription is a subscription of its own.
         targets.sort_by_key(|target| (target.share.is_some(), target.session));
         let mut rest = targets.drain(..).peekable();
         while let Some(mut target) = rest.next() {
             let mut identifiers = Identifiers::from(target.identifier);
-            while let Some(next) =
-                rest.next_if(|next| next.session == target.session && next.share.is_none() && target.share.is_none())
-            {
+            while let Some(next) = rest.next_if(|next| {
+                next.session == target.session && next.share.is_none() && target.share.is_none()
+            }) {
                 target.options.qos = target.options.qos.max(next.options.qos);
                 target.options.retain_as_published |= next.options.retain_as_published;
                 if let Some(id) = next.identifier {
@@ -112,7 +131,13 @@ impl Engine {
         self.deliver_with(now, target, target.identifier.into(), outgoing);
     }
 
-    fn deliver_with(&mut self, now: Time, target: &Target, identifiers: Identifiers, outgoing: &mut Outgoing<'_>) {
+    fn deliver_with(
+        &mut self,
+        now: Time,
+        target: &Target,
+        identifiers: Identifiers,
+        outgoing: &mut Outgoing<'_>,
+    ) {
         let publication = &outgoing.publication;
         let qos = if self.settings.upgrade_outgoing_qos {
             target.options.qos
@@ -120,11 +145,18 @@ impl Engine {
             publication.qos.min(target.options.qos) // [MQTT-3.8.4-8]
         };
         let retain = publication.retain && target.options.retain_as_published; // [MQTT-3.3.1-12]
-        if qos == QoS::AtMostOnce && self.send_at_most_once(now, target.session, retain, &identifiers, outgoing) {
+        if qos == QoS::AtMostOnce
+            && self.send_at_most_once(now, target.session, retain, &identifiers, outgoing)
+        {
             return;
         }
-        let delivery =
-            Delivery { message: outgoing.kept(), qos, retain, identifiers, share: target.share.clone() };
+        let delivery = Delivery {
+            message: outgoing.kept(),
+            qos,
+            retain,
+            identifiers,
+            share: target.share.clone(),
+        };
         if qos > QoS::AtMostOnce && self.can_send(target.session) {
             self.send_in_flight(now, target.session, delivery);
         } else {
@@ -142,7 +174,9 @@ impl Engine {
         outgoing: &mut Outgoing<'_>,
     ) -> bool {
         let session = &self.sessions[session_key.0 as usize];
-        let Some(key) = session.connection else { return !self.settings.queue_qos0_messages };
+        let Some(key) = session.connection else {
+            return !self.settings.queue_qos0_messages;
+        };
         if session.queued_qos0 > 0 {
             return false;
         }
@@ -152,13 +186,19 @@ impl Engine {
             return true;
         }
         let publication = &outgoing.publication;
-        let is_plain = identifiers.is_none() && connection.alias_maximum == 0 && publication.expires_at.is_none();
-        if is_plain && publication.payload.len() < SHARE_FROM && !self.settings.log.contains(Level::Debug) {
+        let is_plain = identifiers.is_none()
+            && connection.alias_maximum == 0
+            && publication.expires_at.is_none();
+        if is_plain
+            && publication.payload.len() < SHARE_FROM
+            && !self.settings.log.contains(Level::Debug)
+        {
             let form = usize::from(connection.version.is_v5()) * 2 + usize::from(retain);
             let range = match &outgoing.forms[form] {
                 Some(range) => range.clone(),
                 None => {
-                    let range = encode_form(publication, connection.version, retain, &mut self.scratch);
+                    let range =
+                        encode_form(publication, connection.version, retain, &mut self.scratch);
                     outgoing.forms[form] = Some(range.clone());
                     range
                 }
@@ -168,7 +208,9 @@ impl Engine {
                 return true;
             }
             let packet = &self.scratch[range];
-            connection.outbox.append(&mut self.spare, |out| out.extend_from_slice(packet));
+            connection
+                .outbox
+                .append(&mut self.spare, |out| out.extend_from_slice(packet));
             if !connection.is_dirty {
                 connection.is_dirty = true;
                 self.dirty.push(key);
@@ -176,8 +218,15 @@ impl Engine {
             self.counters.note_publish_sent(publication.payload.len());
             return true;
         }
-        let shared = (publication.payload.len() >= SHARE_FROM).then(|| outgoing.kept().payload.clone());
-        let head = Head { qos: QoS::AtMostOnce, retain, dup: false, packet_id: None, identifiers };
+        let shared =
+            (publication.payload.len() >= SHARE_FROM).then(|| outgoing.kept().payload.clone());
+        let head = Head {
+            qos: QoS::AtMostOnce,
+            retain,
+            dup: false,
+            packet_id: None,
+            identifiers,
+        };
         self.write_publish(now, key, session_key, &outgoing.publication, shared, head);
         true
     }
@@ -190,10 +239,16 @@ impl Engine {
             None => Readiness::Never,
             Some(connection) => {
                 let is_ready = match qos {
-                    QoS::AtMostOnce => self.connection(connection).has_room(self.settings.max_outbox_bytes),
+                    QoS::AtMostOnce => self
+                        .connection(connection)
+                        .has_room(self.settings.max_outbox_bytes),
                     _ => self.can_send(key),
                 };
-                if is_ready { Readiness::Ready } else { Readiness::Busy }
+                if is_ready {
+                    Readiness::Ready
+                } else {
+                    Readiness::Busy
+                }
             }
         }
     }
@@ -202,15 +257,22 @@ impl Engine {
     /// client takes one more.
     fn can_send(&self, key: SessionKey) -> bool {
         let session = self.session(key);
-        session.queue.is_empty() && session.scans.is_empty() && session.resend.is_empty() && self.has_window(key)
+        session.queue.is_empty()
+            && session.scans.is_empty()
+            && session.resend.is_empty()
+            && self.has_window(key)
     }
 
     /// Whether the client takes one more QoS 1 or 2 message.
     fn has_window(&self, key: SessionKey) -> bool {
         let session = self.session(key);
-        let Some(connection) = session.connection.map(|key| self.connection(key)) else { return false };
+        let Some(connection) = session.connection.map(|key| self.connection(key)) else {
+            return false;
+        };
         let unsent = u16::try_from(session.resend.len()).unwrap_or(u16::MAX);
-        let maximum = connection.receive_maximum.min(self.settings.max_inflight_messages);
+        let maximum = connection
+            .receive_maximum
+            .min(self.settings.max_inflight_messages);
         let has_bytes = self.settings.max_inflight_bytes == usize::MAX
             || session.outgoing.is_empty()
             || in_flight_bytes(session) < self.settings.max_inflight_bytes;
@@ -222,11 +284,20 @@ impl Engine {
 
     fn send_in_flight(&mut self, now: Time, session_key: SessionKey, delivery: Delivery) {
         let session = &mut self.sessions[session_key.0 as usize];
-        let Some(key) = session.connection else { return };
+        let Some(key) = session.connection else {
+            return;
+        };
         let message = delivery.message.clone();
-        let (qos, retain, identifiers) = (delivery.qos, delivery.retain, delivery.identifiers.clone());
+        let (qos, retain, identifiers) =
+            (delivery.qos, delivery.retain, delivery.identifiers.clone());
         let id = session.outgoing.send(qos, delivery);
-        let head = Head { qos, retain, dup: false, packet_id: Some(id), identifiers: &identifiers };
+        let head = Head {
+            qos,
+            retain,
+            dup: false,
+            packet_id: Some(id),
+            identifiers: &identifiers,
+        };
         if !self.write_message(now, key, session_key, &message, head) {
             // Too large for this client: as if it had been delivered [MQTT-3.1.2-25].
             self.session_mut(session_key).outgoing.remove(id);
@@ -235,7 +306,10 @@ impl Engine {
 
     /// Queues a delivery, if there is room and the session will ever ask for it.
     fn enqueue(&mut self, now: Time, key: SessionKey, delivery: Delivery) {
-        let (limit, limit_bytes) = (self.settings.max_queued_messages, self.settings.max_queued_bytes);
+        let (limit, limit_bytes) = (
+            self.settings.max_queued_messages,
+            self.settings.max_queued_bytes,
+        );
         let session = self.session_mut(key);
         let size = delivery.message.size();
         let is_full = |session: &crate::session::Session| {
@@ -280,7 +354,9 @@ impl Engine {
         if session.resend.is_empty() && session.scans.is_empty() && session.queue.is_empty() {
             return;
         }
-        let Some(connection) = session.connection else { return };
+        let Some(connection) = session.connection else {
+            return;
+        };
         while let Some(&id) = self.session(key).resend.front() {
             if !self.has_window(key) {
                 return;
@@ -299,13 +375,17 @@ impl Engine {
             let (qos, is_expired) = (first.qos, first.message.is_expired(now));
             let may_send = match qos {
                 _ if is_expired => true,
-                QoS::AtMostOnce => self.connection(connection).has_room(self.settings.max_outbox_bytes),
+                QoS::AtMostOnce => self
+                    .connection(connection)
+                    .has_room(self.settings.max_outbox_bytes),
                 _ => self.has_window(key),
             };
             if !may_send {
                 return;
             }
-            let Some(delivery) = self.session_mut(key).pop() else { return };
+            let Some(delivery) = self.session_mut(key).pop() else {
+                return;
+            };
             if is_expired {
                 continue;
             }
@@ -327,11 +407,21 @@ impl Engine {
 
     /// Sends a message or its release once more, under the same identifier.
     fn send_again(&mut self, now: Time, connection: ConnectionKey, key: SessionKey, id: PacketId) {
-        let entry = self.session(key).outgoing.iter().find(|entry| entry.id == id);
-        let Some((state, delivery)) = entry.map(|entry| (entry.state, entry.message.clone())) else { return };
+        let entry = self
+            .session(key)
+            .outgoing
+            .iter()
+            .find(|entry| entry.id == id);
+        let Some((state, delivery)) = entry.map(|entry| (entry.state, entry.message.clone()))
+        else {
+            return;
+        };
         match (state, delivery) {
             (State::AwaitPubComp, _) | (_, None) => {
-                self.log_client(key, |client| Line::SendingPubrel { client, mid: id.get() });
+                self.log_client(key, |client| Line::SendingPubrel {
+                    client,
+                    mid: id.get(),
+                });
                 self.send(connection, &Packet::PubRel(Ack::success(id)));
             }
             (State::AwaitPubAck | State::AwaitPubRec, Some(delivery)) => {
@@ -355,18 +445,26 @@ impl Engine {
         while let Some(scan) = self.sessions[key.0 as usize].scans.front_mut() {
             let mut portion = Vec::new();
             let (until, after) = (scan.until, scan.after.take());
-            let is_end = self.retained.for_each(&scan.filter, after.as_deref(), &mut |retained| {
-                if retained.serial <= until && !retained.message.is_expired(now) {
-                    portion.push(retained.message.clone());
-                }
-                portion.len() < PORTION
-            });
+            let is_end = self
+                .retained
+                .for_each(&scan.filter, after.as_deref(), &mut |retained| {
+                    if retained.serial <= until && !retained.message.is_expired(now) {
+                        portion.push(retained.message.clone());
+                    }
+                    portion.len() < PORTION
+                });
             scan.after = after;
             let (qos, identifier) = (scan.qos, scan.identifier);
             for message in &portion {
-                let qos = if self.settings.upgrade_outgoing_qos { qos } else { qos.min(message.qos) };
+                let qos = if self.settings.upgrade_outgoing_qos {
+                    qos
+                } else {
+                    qos.min(message.qos)
+                };
                 let has_room = match qos {
-                    QoS::AtMostOnce => self.connection(connection).has_room(self.settings.max_outbox_bytes),
+                    QoS::AtMostOnce => self
+                        .connection(connection)
+                        .has_room(self.settings.max_outbox_bytes),
                     _ => self.has_window(key),
                 };
                 if !has_room {
@@ -374,11 +472,22 @@ impl Engine {
                 }
                 let identifiers = Identifiers::from(identifier);
                 if qos == QoS::AtMostOnce {
-                    let head = Head { qos, retain: true, dup: false, packet_id: None, identifiers: &identifiers };
+                    let head = Head {
+                        qos,
+                        retain: true,
+                        dup: false,
+                        packet_id: None,
+                        identifiers: &identifiers,
+                    };
                     self.write_message(now, connection, key, message, head);
                 } else {
-                    let delivery =
-                        Delivery { message: message.clone(), qos, retain: true, identifiers, share: None };
+                    let delivery = Delivery {
+                        message: message.clone(),
+                        qos,
+                        retain: true,
+                        identifiers,
+                        share: None,
+                    };
                     self.send_in_flight(now, key, delivery);
                 }
                 if let Some(scan) = self.session_mut(key).scans.front_mut() {
@@ -434,9 +543,13 @@ impl Engine {
         }
         // Its parts came off the wire, and the whole is below the largest packet size.
         let encoded = match shared {
-            None => connection.outbox.append(&mut self.spare, |out| packet.encode(version, out)),
+            None => connection
+                .outbox
+                .append(&mut self.spare, |out| packet.encode(version, out)),
             Some(payload) => {
-                let encoded = connection.outbox.append(&mut self.spare, |out| packet.encode_head(version, out));
+                let encoded = connection
+                    .outbox
+                    .append(&mut self.spare, |out| packet.encode_head(version, out));
                 connection.outbox.append_shared(payload);
                 encoded
             }
@@ -461,21 +574,31 @@ impl Engine {
     pub(super) fn may_publish_to(&self, topic: &str) -> bool {
         match topic.strip_prefix('$') {
             None => true,
-            Some(rest) if rest.starts_with("SYS/") => {
-                rest.strip_prefix("SYS/broker/connection/").is_some_and(|rest| rest.ends_with("/state"))
-            }
+            Some(rest) if rest.starts_with("SYS/") => rest
+                .strip_prefix("SYS/broker/connection/")
+                .is_some_and(|rest| rest.ends_with("/state")),
             Some(rest) => !rest.starts_with("share/") && !rest.starts_with("CONTROL/"),
         }
     }
 }
 
 fn in_flight_bytes(session: &crate::session::Session) -> usize {
-    let messages = session.outgoing.iter().filter_map(|entry| entry.message.as_ref());
-    messages.map(|delivery| delivery.message.payload.len()).sum()
+    let messages = session
+        .outgoing
+        .iter()
+        .filter_map(|entry| entry.message.as_ref());
+    messages
+        .map(|delivery| delivery.message.payload.len())
+        .sum()
 }
 
 /// Encodes a QoS 0 packet that depends on nothing but version and retain flag.
-fn encode_form(publication: &Publication<'_>, version: Version, retain: bool, scratch: &mut Vec<u8>) -> Range<usize> {
+fn encode_form(
+    publication: &Publication<'_>,
+    version: Version,
+    retain: bool,
+    scratch: &mut Vec<u8>,
+) -> Range<usize> {
     let packet = Publish {
         dup: false,
         qos: QoS::AtMostOnce,
@@ -530,15 +653,25 @@ fn topic_alias(connection: &mut Connection, publication: &Publication<'_>) -> Op
     if let Some(&alias) = aliases.get(publication.topic) {
         return Some((alias, true));
     }
-    let next = u16::try_from(aliases.len()).ok()?.checked_add(1).filter(|&next| next <= maximum)?;
+    let next = u16::try_from(aliases.len())
+        .ok()?
+        .checked_add(1)
+        .filter(|&next| next <= maximum)?;
     aliases.insert(publication.topic.into(), next);
     Some((next, false))
 }
 
 fn packet_size(packet: &Publish<'_>, version: Version) -> usize {
-    let properties = if version.is_v5() { packet.properties.wire_len() } else { 0 };
+    let properties = if version.is_v5() {
+        packet.properties.wire_len()
+    } else {
+        0
+    };
     let id = if packet.packet_id.is_some() { 2 } else { 0 };
-    let remaining = 2 + packet.topic.map_or(0, |topic| topic.len()) + id + properties + packet.payload.len();
-    let length = u32::try_from(remaining).ok().and_then(mqtt_proto::VarInt::new);
+    let remaining =
+        2 + packet.topic.map_or(0, |topic| topic.len()) + id + properties + packet.payload.len();
+    let length = u32::try_from(remaining)
+        .ok()
+        .and_then(mqtt_proto::VarInt::new);
     1 + length.map_or(4, mqtt_proto::VarInt::encoded_len) + remaining
 }

@@ -36,7 +36,11 @@ impl Engine {
     pub(super) fn handle_auth(&mut self, session: SessionKey, auth: &Auth<'_>) -> Handled {
         let method = auth.properties.authentication_method().unwrap_or("");
         let reason = auth.reason.value();
-        self.log_client(session, |client| Line::ReceivedAuth { client, reason, method });
+        self.log_client(session, |client| Line::ReceivedAuth {
+            client,
+            reason,
+            method,
+        });
         Err(Close::PROTOCOL) // [MQTT-4.12.0-7]
     }
 
@@ -44,14 +48,31 @@ impl Engine {
     pub(super) fn close(&mut self, now: Time, key: ConnectionKey, close: Close<'_>) {
         let client = self.client_name(key);
         let connection = self.connection(key);
-        let (stage, version, peer) = (connection.stage, connection.version, connection.peer.clone());
+        let (stage, version, peer) = (
+            connection.stage,
+            connection.version,
+            connection.peer.clone(),
+        );
         if let (Some(reason), Stage::Live(_), true) = (close.disconnect, stage, version.is_v5()) {
-            self.log(Line::SendingDisconnect { client: &client, reason: reason.value() });
-            self.send(key, &Packet::Disconnect(Disconnect { reason, properties: Properties::EMPTY }));
+            self.log(Line::SendingDisconnect {
+                client: &client,
+                reason: reason.value(),
+            });
+            self.send(
+                key,
+                &Packet::Disconnect(Disconnect {
+                    reason,
+                    properties: Properties::EMPTY,
+                }),
+            );
         }
         self.connection_mut(key).stage = Stage::Closing;
         self.mark_dirty(key);
-        self.log(Line::Disconnected { client: &client, peer: &peer, ending: close.ending });
+        self.log(Line::Disconnected {
+            client: &client,
+            peer: &peer,
+            ending: close.ending,
+        });
         if let Stage::Live(session) = stage {
             self.leave(now, session);
         }
@@ -63,7 +84,14 @@ impl Engine {
     pub fn handle_closed(&mut self, now: Time, key: ConnectionKey, error: Option<&str>) {
         if self.connection(key).stage != Stage::Closing {
             let ending = error.map_or(Ending::ClosedByClient, Ending::Io);
-            self.close(now, key, Close { disconnect: None, ending });
+            self.close(
+                now,
+                key,
+                Close {
+                    disconnect: None,
+                    ending,
+                },
+            );
         }
         if self.connection(key).is_dirty {
             self.dirty.retain(|dirty| *dirty != key);
@@ -89,9 +117,17 @@ impl Engine {
             let session = self.session_mut(key);
             let waiting = std::mem::take(&mut session.queue);
             (session.queued_bytes, session.queued_qos0) = (0, 0);
-            waiting.into_iter().filter(|d| d.qos > QoS::AtMostOnce).for_each(|d| session.push(d));
+            waiting
+                .into_iter()
+                .filter(|d| d.qos > QoS::AtMostOnce)
+                .for_each(|d| session.push(d));
         }
-        if self.session(key).will.as_ref().is_some_and(|will| will.delay == 0) {
+        if self
+            .session(key)
+            .will
+            .as_ref()
+            .is_some_and(|will| will.delay == 0)
+        {
             self.publish_will(now, key);
         }
         self.pass_on_shared(now, key, false);
@@ -100,9 +136,13 @@ impl Engine {
 
     /// Publishes a will, once.
     pub(super) fn publish_will(&mut self, now: Time, key: SessionKey) {
-        let Some(mut will) = self.session_mut(key).will.take() else { return };
+        let Some(mut will) = self.session_mut(key).will.take() else {
+            return;
+        };
         will.message.expires_at = will.expiry.map(|seconds| now.plus_seconds(seconds));
-        if self.may_publish_to(&will.message.topic) && (!will.message.retain || self.settings.retain_available) {
+        if self.may_publish_to(&will.message.topic)
+            && (!will.message.retain || self.settings.retain_available)
+        {
             self.route(now, Some(key), Publication::of(&will.message));
         }
     }
@@ -127,15 +167,27 @@ impl Engine {
             .outgoing
             .iter()
             .filter(|entry| entry.state == State::AwaitPubAck)
-            .filter(|entry| entry.message.as_ref().is_some_and(|delivery| delivery.share.is_some()))
+            .filter(|entry| {
+                entry
+                    .message
+                    .as_ref()
+                    .is_some_and(|delivery| delivery.share.is_some())
+            })
             .map(|entry| entry.id)
             .collect::<Vec<_>>();
-        let has_queued = session.queue.iter().any(|delivery| delivery.share.is_some());
+        let has_queued = session
+            .queue
+            .iter()
+            .any(|delivery| delivery.share.is_some());
         if sent.is_empty() && !has_queued {
             return;
         }
         for id in sent {
-            let entry = self.session(key).outgoing.iter().find(|entry| entry.id == id);
+            let entry = self
+                .session(key)
+                .outgoing
+                .iter()
+                .find(|entry| entry.id == id);
             let delivery = entry.and_then(|entry| entry.message.clone());
             if delivery.is_some_and(|delivery| self.pass_on(now, key, delivery, is_end).is_none()) {
                 self.session_mut(key).outgoing.remove(id);
@@ -145,7 +197,11 @@ impl Engine {
         let queue = std::mem::take(&mut session.queue);
         (session.queued_bytes, session.queued_qos0) = (0, 0);
         for delivery in queue {
-            let kept = if delivery.share.is_some() { self.pass_on(now, key, delivery, is_end) } else { Some(delivery) };
+            let kept = if delivery.share.is_some() {
+                self.pass_on(now, key, delivery, is_end)
+            } else {
+                Some(delivery)
+            };
             if let Some(delivery) = kept {
                 self.session_mut(key).push(delivery);
             }
@@ -153,17 +209,39 @@ impl Engine {
     }
 
     /// Gives a delivery to another member of its share group, or back.
-    fn pass_on(&mut self, now: Time, from: SessionKey, delivery: Delivery, is_end: bool) -> Option<Delivery> {
+    fn pass_on(
+        &mut self,
+        now: Time,
+        from: SessionKey,
+        delivery: Delivery,
+        is_end: bool,
+    ) -> Option<Delivery> {
         use crate::topics::Readiness;
-        let Some(share) = &delivery.share else { return Some(delivery) };
-        let least = if is_end { Readiness::Absent } else { Readiness::Busy };
+        let Some(share) = &delivery.share else {
+            return Some(delivery);
+        };
+        let least = if is_end {
+            Readiness::Absent
+        } else {
+            Readiness::Busy
+        };
         let chosen = self.topics.choose_member(share, |subscriber| {
             let ready = self.readiness(subscriber.session, delivery.qos);
-            if subscriber.session == from || ready < least { Readiness::Never } else { ready }
+            if subscriber.session == from || ready < least {
+                Readiness::Never
+            } else {
+                ready
+            }
         });
-        let Some(target) = chosen else { return Some(delivery) };
+        let Some(target) = chosen else {
+            return Some(delivery);
+        };
         self.scratch.clear();
-        self.deliver(now, &target, &mut super::deliver::Outgoing::of_message(&delivery.message));
+        self.deliver(
+            now,
+            &target,
+            &mut super::deliver::Outgoing::of_message(&delivery.message),
+        );
         None
     }
 
@@ -176,7 +254,11 @@ impl Engine {
             .filter_map(|(index, _)| u32::try_from(index).ok().map(ConnectionKey))
             .collect();
         for key in keys {
-            self.close(now, key, Close::told(ReasonCode::ServerShuttingDown, Ending::Administrative));
+            self.close(
+                now,
+                key,
+                Close::told(ReasonCode::ServerShuttingDown, Ending::Administrative),
+            );
         }
     }
 }

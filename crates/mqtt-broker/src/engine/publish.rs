@@ -80,13 +80,24 @@ impl Engine {
     }
 
     /// What CONNACK has ruled out.
-    fn check_features(&mut self, key: ConnectionKey, session: SessionKey, publish: &Publish<'_>) -> Handled {
+    fn check_features(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        publish: &Publish<'_>,
+    ) -> Handled {
         if publish.qos > self.rules(key).max_qos {
             self.log_client(session, |client| Line::PublishQosTooHigh { client });
-            return Err(Close::told(ReasonCode::QoSNotSupported, Ending::DisallowedFeature)); // [MQTT-3.2.2-11]
+            return Err(Close::told(
+                ReasonCode::QoSNotSupported,
+                Ending::DisallowedFeature,
+            )); // [MQTT-3.2.2-11]
         }
         if publish.retain && !self.settings.retain_available {
-            return Err(Close::told(ReasonCode::RetainNotSupported, Ending::DisallowedFeature)); // [MQTT-3.2.2-14]
+            return Err(Close::told(
+                ReasonCode::RetainNotSupported,
+                Ending::DisallowedFeature,
+            )); // [MQTT-3.2.2-14]
         }
         if publish.properties.subscription_identifier().is_some() {
             return Err(self.refuse(key, "PUBLISH with a subscription identifier")); // [MQTT-3.3.4-6]
@@ -95,12 +106,24 @@ impl Engine {
     }
 
     /// The topic that a PUBLISH with a topic alias is for (MQTT 5, 3.3.2.3.4).
-    fn resolve_alias(&mut self, key: ConnectionKey, topic: Option<&Topic>, alias: u16) -> Result<Arc<Topic>, Close<'static>> {
+    fn resolve_alias(
+        &mut self,
+        key: ConnectionKey,
+        topic: Option<&Topic>,
+        alias: u16,
+    ) -> Result<Arc<Topic>, Close<'static>> {
         let maximum = self.rules(key).max_topic_alias;
         if alias == 0 || alias > maximum {
-            return Err(Close::told(ReasonCode::TopicAliasInvalid, Ending::TopicAliasInvalid)); // [MQTT-3.3.2-9]
+            return Err(Close::told(
+                ReasonCode::TopicAliasInvalid,
+                Ending::TopicAliasInvalid,
+            )); // [MQTT-3.3.2-9]
         }
-        let known = &mut self.connection_mut(key).aliases.get_or_insert_default().incoming;
+        let known = &mut self
+            .connection_mut(key)
+            .aliases
+            .get_or_insert_default()
+            .incoming;
         let at = usize::from(alias) - 1;
         match topic {
             Some(topic) => {
@@ -153,44 +176,99 @@ impl Engine {
                 return Ok(());
             }
             self.session_mut(session_key).incoming.remove(id);
-            self.log_client(session_key, |client| Line::ReusedPacketId { client, mid: id.get() });
+            self.log_client(session_key, |client| Line::ReusedPacketId {
+                client,
+                mid: id.get(),
+            });
         }
         let maximum = match self.connection(key).version {
             Version::V5 => usize::from(self.settings.max_inflight_messages),
-            Version::V3 | Version::V4 => UNTOLD_RECEIVE_MAXIMUM.max(usize::from(self.settings.max_inflight_messages)),
+            Version::V3 | Version::V4 => {
+                UNTOLD_RECEIVE_MAXIMUM.max(usize::from(self.settings.max_inflight_messages))
+            }
         };
         if self.session(session_key).incoming.len() >= maximum {
-            self.log_client(session_key, |client| Line::ReceiveMaximumExceeded { client });
-            return Err(Close::told(ReasonCode::ReceiveMaximumExceeded, Ending::ReceiveMaximum)); // [MQTT-3.3.4-7]
+            self.log_client(session_key, |client| Line::ReceiveMaximumExceeded {
+                client,
+            });
+            return Err(Close::told(
+                ReasonCode::ReceiveMaximumExceeded,
+                Ending::ReceiveMaximum,
+            )); // [MQTT-3.3.4-7]
         }
         let message = Arc::new(publication.to_message());
-        self.session_mut(session_key).incoming.handle_publish(id, Unreleased { message, repeats: 0 });
+        self.session_mut(session_key).incoming.handle_publish(
+            id,
+            Unreleased {
+                message,
+                repeats: 0,
+            },
+        );
         self.send_pubrec(key, session_key, id, ReasonCode::Success);
         Ok(())
     }
 
-    fn send_puback(&mut self, key: ConnectionKey, session: SessionKey, packet_id: PacketId, reason: ReasonCode) {
+    fn send_puback(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        packet_id: PacketId,
+        reason: ReasonCode,
+    ) {
         self.log_client(session, |client| Line::SendingPuback {
             client,
             mid: packet_id.get(),
             reason: reason.value(),
         });
-        self.send(key, &Packet::PubAck(Ack { packet_id, reason, properties: Properties::EMPTY }));
+        self.send(
+            key,
+            &Packet::PubAck(Ack {
+                packet_id,
+                reason,
+                properties: Properties::EMPTY,
+            }),
+        );
     }
 
-    fn send_pubrec(&mut self, key: ConnectionKey, session: SessionKey, packet_id: PacketId, reason: ReasonCode) {
+    fn send_pubrec(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        packet_id: PacketId,
+        reason: ReasonCode,
+    ) {
         self.log_client(session, |client| Line::SendingPubrec {
             client,
             mid: packet_id.get(),
             reason: reason.value(),
         });
-        self.send(key, &Packet::PubRec(Ack { packet_id, reason, properties: Properties::EMPTY }));
+        self.send(
+            key,
+            &Packet::PubRec(Ack {
+                packet_id,
+                reason,
+                properties: Properties::EMPTY,
+            }),
+        );
     }
 
-    pub(super) fn handle_puback(&mut self, now: Time, session: SessionKey, ack: &Ack<'_>) -> Handled {
+    pub(super) fn handle_puback(
+        &mut self,
+        now: Time,
+        session: SessionKey,
+        ack: &Ack<'_>,
+    ) -> Handled {
         let mid = ack.packet_id.get();
-        self.log_client(session, |client| Line::ReceivedPuback { client, mid, reason: ack.reason.value() });
-        match self.session_mut(session).outgoing.handle_puback(ack.packet_id) {
+        self.log_client(session, |client| Line::ReceivedPuback {
+            client,
+            mid,
+            reason: ack.reason.value(),
+        });
+        match self
+            .session_mut(session)
+            .outgoing
+            .handle_puback(ack.packet_id)
+        {
             Ok(_) => {
                 self.send_waiting(now, session);
                 Ok(())
@@ -207,7 +285,10 @@ impl Engine {
         ack: &Ack<'_>,
     ) -> Handled {
         let id = ack.packet_id;
-        self.log_client(session, |client| Line::ReceivedPubrec { client, mid: id.get() });
+        self.log_client(session, |client| Line::ReceivedPubrec {
+            client,
+            mid: id.get(),
+        });
         let outgoing = &mut self.session_mut(session).outgoing;
         if ack.reason.is_error() {
             // The client does not want it, ever [MQTT-4.3.3-4].
@@ -221,14 +302,27 @@ impl Engine {
         }
         let (reason, unexpected) = match outgoing.handle_pubrec(id) {
             Ok(_) => (ReasonCode::Success, None),
-            Err(FlowError::UnknownId) => (ReasonCode::PacketIdentifierNotFound, Some(FlowError::UnknownId)),
+            Err(FlowError::UnknownId) => (
+                ReasonCode::PacketIdentifierNotFound,
+                Some(FlowError::UnknownId),
+            ),
             Err(FlowError::WrongKind) => return Err(Close::PROTOCOL),
         };
         if let Some(error) = unexpected {
             self.unexpected_ack(session, "PUBREC", id.get(), error)?;
         }
-        self.log_client(session, |client| Line::SendingPubrel { client, mid: id.get() });
-        self.send(key, &Packet::PubRel(Ack { packet_id: id, reason, properties: Properties::EMPTY }));
+        self.log_client(session, |client| Line::SendingPubrel {
+            client,
+            mid: id.get(),
+        });
+        self.send(
+            key,
+            &Packet::PubRel(Ack {
+                packet_id: id,
+                reason,
+                properties: Properties::EMPTY,
+            }),
+        );
         Ok(())
     }
 
@@ -240,7 +334,10 @@ impl Engine {
         ack: &Ack<'_>,
     ) -> Handled {
         let id = ack.packet_id;
-        self.log_client(session, |client| Line::ReceivedPubrel { client, mid: id.get() });
+        self.log_client(session, |client| Line::ReceivedPubrel {
+            client,
+            mid: id.get(),
+        });
         let released = self.session_mut(session).incoming.handle_pubrel(id);
         let reason = match &released {
             Some(released) => {
@@ -249,15 +346,38 @@ impl Engine {
             }
             None => ReasonCode::PacketIdentifierNotFound,
         };
-        self.log_client(session, |client| Line::SendingPubcomp { client, mid: id.get() });
-        self.send(key, &Packet::PubComp(Ack { packet_id: id, reason, properties: Properties::EMPTY })); // [MQTT-4.3.3-11]
+        self.log_client(session, |client| Line::SendingPubcomp {
+            client,
+            mid: id.get(),
+        });
+        self.send(
+            key,
+            &Packet::PubComp(Ack {
+                packet_id: id,
+                reason,
+                properties: Properties::EMPTY,
+            }),
+        ); // [MQTT-4.3.3-11]
         Ok(())
     }
 
-    pub(super) fn handle_pubcomp(&mut self, now: Time, session: SessionKey, ack: &Ack<'_>) -> Handled {
+    pub(super) fn handle_pubcomp(
+        &mut self,
+        now: Time,
+        session: SessionKey,
+        ack: &Ack<'_>,
+    ) -> Handled {
         let mid = ack.packet_id.get();
-        self.log_client(session, |client| Line::ReceivedPubcomp { client, mid, reason: ack.reason.value() });
-        match self.session_mut(session).outgoing.handle_pubcomp(ack.packet_id) {
+        self.log_client(session, |client| Line::ReceivedPubcomp {
+            client,
+            mid,
+            reason: ack.reason.value(),
+        });
+        match self
+            .session_mut(session)
+            .outgoing
+            .handle_pubcomp(ack.packet_id)
+        {
             Ok(()) => {
                 self.send_waiting(now, session);
                 Ok(())
@@ -268,24 +388,67 @@ impl Engine {
 
     /// An acknowledgement of nothing may be late and is let pass; one of the wrong kind is an
     /// error of the protocol.
-    fn unexpected_ack(&mut self, session: SessionKey, packet: &str, mid: u16, error: FlowError) -> Handled {
+    fn unexpected_ack(
+        &mut self,
+        session: SessionKey,
+        packet: &str,
+        mid: u16,
+        error: FlowError,
+    ) -> Handled {
         match error {
             FlowError::UnknownId => {
-                self.log_client(session, |client| Line::UnknownPacketId { packet, client, mid });
+                self.log_client(session, |client| Line::UnknownPacketId {
+                    packet,
+                    client,
+                    mid,
+                });
                 Ok(())
             }
             FlowError::WrongKind => Err(Close::PROTOCOL),
         }
     }
 
-    fn log_publish(&mut self, session: SessionKey, publish: &Publish<'_>, topic: &Topic, kind: PublishLog) {
+    fn log_publish(
+        &mut self,
+        session: SessionKey,
+        publish: &Publish<'_>,
+        topic: &Topic,
+        kind: PublishLog,
+    ) {
         let (dup, qos, retain) = (publish.dup, publish.qos as u8, publish.retain);
-        let (mid, len) = (publish.packet_id.map_or(0, PacketId::get), publish.payload.len());
+        let (mid, len) = (
+            publish.packet_id.map_or(0, PacketId::get),
+            publish.payload.len(),
+        );
         let topic = topic.as_str();
         self.log_client(session, |client| match kind {
-            PublishLog::Received => Line::ReceivedPublish { client, dup, qos, retain, mid, topic, len },
-            PublishLog::Denied => Line::DeniedPublish { client, dup, qos, retain, mid, topic, len },
-            PublishLog::TooLarge => Line::TooLargePublish { client, dup, qos, retain, mid, topic, len },
+            PublishLog::Received => Line::ReceivedPublish {
+                client,
+                dup,
+                qos,
+                retain,
+                mid,
+                topic,
+                len,
+            },
+            PublishLog::Denied => Line::DeniedPublish {
+                client,
+                dup,
+                qos,
+                retain,
+                mid,
+                topic,
+                len,
+            },
+            PublishLog::TooLarge => Line::TooLargePublish {
+                client,
+                dup,
+                qos,
+                retain,
+                mid,
+                topic,
+                len,
+            },
         });
     }
 }

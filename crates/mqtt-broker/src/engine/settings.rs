@@ -32,8 +32,6 @@ pub struct Settings {
     pub upgrade_outgoing_qos: bool,
     /// Whether overlapping subscriptions of one client get a copy each.
     pub allow_duplicate_messages: bool,
-    /// Whether an empty client identifier is replaced by one of ours.
-    pub allow_zero_length_clientid: bool,
     /// Seconds after which an absent client's session ends in any case; [`u32::MAX`]: never.
     pub persistent_client_expiration: u32,
     /// Sessions, connected or not.
@@ -55,6 +53,8 @@ pub struct ListenerRules {
     pub port: u16,
     /// Whether clients without a user name may come in.
     pub allow_anonymous: bool,
+    /// Whether an empty client identifier is replaced by one of ours.
+    pub allow_zero_length_clientid: bool,
     /// What assigned client identifiers begin with.
     pub auto_id_prefix: String,
     /// The protocol versions it speaks.
@@ -85,7 +85,6 @@ impl Default for Settings {
             retain_available: true,
             upgrade_outgoing_qos: false,
             allow_duplicate_messages: true,
-            allow_zero_length_clientid: true,
             persistent_client_expiration: u32::MAX,
             global_max_clients: usize::MAX,
             global_max_connections: usize::MAX,
@@ -101,6 +100,7 @@ impl Default for ListenerRules {
         ListenerRules {
             port: 1883,
             allow_anonymous: true,
+            allow_zero_length_clientid: true,
             auto_id_prefix: "auto-".to_owned(),
             versions: vec![Version::V3, Version::V4, Version::V5],
             max_qos: QoS::ExactlyOnce,

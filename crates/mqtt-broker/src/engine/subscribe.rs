@@ -7,8 +7,8 @@ use crate::session::{RetainedScan, SessionKey};
 use crate::time::Time;
 use crate::topics::Subscriber;
 use mqtt_proto::{
-    Packet, Properties, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe,
-    VarInt,
+    Packet, Properties, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, Subscription, UnsubAck,
+    Unsubscribe, VarInt,
 };
 
 impl Engine {
@@ -26,7 +26,11 @@ impl Engine {
             reasons.push(self.subscribe(key, session, subscription, identifier));
         }
         self.log_client(session, |client| Line::SendingSuback { client });
-        let suback = SubAck { packet_id: subscribe.packet_id, properties: Properties::EMPTY, reasons };
+        let suback = SubAck {
+            packet_id: subscribe.packet_id,
+            properties: Properties::EMPTY,
+            reasons,
+        };
         self.send(key, &Packet::SubAck(suback));
         self.send_waiting(now, session);
         Ok(())
@@ -43,21 +47,41 @@ impl Engine {
         let mut options = subscription.options;
         options.qos = options.qos.min(self.rules(key).max_qos);
         let qos = options.qos;
-        self.log_client(session, |_| Line::Filter { filter, qos: qos as u8 });
-        let (place, is_new) = self.topics.subscribe(filter, Subscriber { session, options, identifier });
+        self.log_client(session, |_| Line::Filter {
+            filter,
+            qos: qos as u8,
+        });
+        let (place, is_new) = self.topics.subscribe(
+            filter,
+            Subscriber {
+                session,
+                options,
+                identifier,
+            },
+        );
         self.session_mut(session).add_place(place);
-        self.log_client(session, |client| Line::Subscribed { client, qos: qos as u8, filter });
+        self.log_client(session, |client| Line::Subscribed {
+            client,
+            qos: qos as u8,
+            filter,
+        });
         let wants_retained = match options.retain_handling {
-            RetainHandling::Send => true,                // [MQTT-3.3.1-9]
-            RetainHandling::SendIfNew => is_new,         // [MQTT-3.3.1-10]
-            RetainHandling::DoNotSend => false,          // [MQTT-3.3.1-11]
+            RetainHandling::Send => true,        // [MQTT-3.3.1-9]
+            RetainHandling::SendIfNew => is_new, // [MQTT-3.3.1-10]
+            RetainHandling::DoNotSend => false,  // [MQTT-3.3.1-11]
         };
         if wants_retained && filter.share().is_none() && !self.retained.is_empty() {
             let until = self.retained.serial();
             let scans = &mut self.session_mut(session).scans;
             // The same filter again starts over: what is left of the earlier walk is in the new one.
             scans.retain(|scan| *scan.filter != *filter);
-            scans.push_back(RetainedScan { filter: filter.into(), qos, identifier, after: None, until });
+            scans.push_back(RetainedScan {
+                filter: filter.into(),
+                qos,
+                identifier,
+                after: None,
+                until,
+            });
         }
         match qos {
             QoS::AtMostOnce => ReasonCode::Success,
@@ -87,10 +111,18 @@ impl Engine {
                 None => false,
             };
             self.log_client(session, |client| Line::Unsubscribed { client, filter });
-            reasons.push(if existed { ReasonCode::Success } else { ReasonCode::NoSubscriptionExisted });
+            reasons.push(if existed {
+                ReasonCode::Success
+            } else {
+                ReasonCode::NoSubscriptionExisted
+            });
         }
         self.log_client(session, |client| Line::SendingUnsuback { client });
-        let unsuback = UnsubAck { packet_id: unsubscribe.packet_id, properties: Properties::EMPTY, reasons };
+        let unsuback = UnsubAck {
+            packet_id: unsubscribe.packet_id,
+            properties: Properties::EMPTY,
+            reasons,
+        };
         self.send(key, &Packet::UnsubAck(unsuback));
         Ok(())
     }

@@ -40,7 +40,10 @@ const SWEEP_FROM: usize = 4096;
 
 impl Default for Timers {
     fn default() -> Timers {
-        Timers { heap: BinaryHeap::new(), sweep_at: SWEEP_FROM }
+        Timers {
+            heap: BinaryHeap::new(),
+            sweep_at: SWEEP_FROM,
+        }
     }
 }
 
@@ -103,7 +106,10 @@ impl Engine {
             self.arm(now.plus_seconds(delay), Timer::Will(key, serial, epoch));
         }
         if expiry != NEVER {
-            self.arm(now.plus_seconds(expiry), Timer::SessionEnd(key, serial, epoch));
+            self.arm(
+                now.plus_seconds(expiry),
+                Timer::SessionEnd(key, serial, epoch),
+            );
         }
     }
 
@@ -163,7 +169,9 @@ impl Engine {
     }
 
     fn connection_is(&self, key: ConnectionKey, serial: u64) -> bool {
-        self.connections.get(key.0 as usize).is_some_and(|connection| connection.serial == serial)
+        self.connections
+            .get(key.0 as usize)
+            .is_some_and(|connection| connection.serial == serial)
     }
 
     fn session_is(&self, key: SessionKey, serial: u64, epoch: u32) -> bool {

@@ -1,0 +1,470 @@
+//! The broker as a whole: one thread, one engine, its listeners, its log and its clock.
+
+use crate::config::Config;
+use crate::connection;
+use crate::connection_state::ConnectionKey;
+use crate::engine::Engine;
+use crate::engine::settings::{ListenerRules, Settings};
+use crate::listener::{self, Door, StartError};
+use crate::log::{Line, Log, PROGRAM, VERSION};
+use crate::memory;
+use crate::time::Time;
+use bytes::Bytes;
+use mqtt_proto::Version;
+use std::future::Future;
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+
+/// How long the broker waits for clients to read its goodbye.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// A broker whose listeners stand.
+pub struct Broker {
+    config: Config,
+    log: Log,
+    doors: Vec<Door>,
+}
+
+/// A broker that runs in a thread of its own, until it is dropped or stopped.
+pub struct Running {
+    ports: Vec<u16>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Broker {
+    /// Opens the listeners of a configuration. From here on clients can connect; they are
+    /// served by [`Broker::run`].
+    ///
+    /// # Errors
+    /// A listener that could not be opened; the log has the system's words for it.
+    pub fn bind(mut config: Config, mut log: Log) -> Result<Broker, StartError> {
+        let opened = listener::open(&mut config, &mut log);
+        log.flush();
+        Ok(Broker {
+            config,
+            log,
+            doors: opened?,
+        })
+    }
+
+    /// Starts a broker in a thread of its own.
+    ///
+    /// # Errors
+    /// As [`Broker::bind`].
+    pub fn start(config: Config) -> Result<Running, StartError> {
+        let log = Log::open(&config);
+        let broker = Broker::bind(config, log)?;
+        let ports = broker.ports();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let Ok(runtime) = runtime() else { return };
+            let done = runtime.block_on(broker.run(async {
+                // A dropped sender is a wish to stop, too.
+                let _ = stopped.await;
+            }));
+            debug_assert!(done.is_ok(), "{done:?}");
+        });
+        Ok(Running {
+            ports,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// The ports of the listeners, in the order of the configuration.
+    pub fn ports(&self) -> Vec<u16> {
+        self.config
+            .listeners
+            .iter()
+            .map(|listener| listener.port)
+            .collect()
+    }
+
+    /// The configuration, with the ports that the system has chosen.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The log.
+    pub fn log_mut(&mut self) -> &mut Log {
+        &mut self.log
+    }
+
+    /// Serves clients until `shutdown` is done; then tells them so and returns.
+    ///
+    /// # Errors
+    /// The runtime cannot watch the sockets.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let Broker {
+            config,
+            mut log,
+            doors,
+        } = self;
+        log.line(Line::Running {
+            program: PROGRAM,
+            version: VERSION,
+        });
+        log.flush();
+        let shared = Arc::new(Shared {
+            core: Mutex::new(Core::new(&config, log)),
+        });
+        let mut accepting = Vec::new();
+        for door in doors {
+            let listener = TcpListener::from_std(door.socket)?;
+            accepting.push(tokio::spawn(listener::accept(
+                shared.clone(),
+                listener,
+                door.listener,
+            )));
+        }
+        let keeper = tokio::spawn(keep(shared.clone()));
+        shutdown.await;
+        for task in accepting {
+            task.abort();
+        }
+        shared.with(Core::shutdown);
+        let farewell = tokio::time::sleep(FAREWELL);
+        tokio::pin!(farewell);
+        tokio::select! {
+            () = &mut farewell => {}
+            () = all_written(&shared) => {}
+        }
+        keeper.abort();
+        shared.with(|core| {
+            core.settle(None);
+            core.log.line(Line::Terminating {
+                program: PROGRAM,
+                version: VERSION,
+            });
+            core.log.flush();
+        });
+        Ok(())
+    }
+}
+
+impl Running {
+    /// The ports of the listeners, in the order of the configuration.
+    pub fn ports(&self) -> &[u16] {
+        &self.ports
+    }
+
+    /// Stops the broker and waits until it has.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The runtime that a broker is made for: all of it runs in one thread.
+///
+/// # Errors
+/// The system has no more resources for it.
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+/// Waits until every outbox is empty.
+async fn all_written(shared: &Shared) {
+    while shared.with(|core| core.engine.has_waiting()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// What every task of a broker shares.
+pub(crate) struct Shared {
+    core: Mutex<Core>,
+}
+
+impl Shared {
+    /// Does something with the core. The lock is never contended, as all runs in one thread;
+    /// it is what makes the tasks movable, should that ever pay.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Core) -> R) -> R {
+        work(&mut self.core.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn log(&self, line: Line<'_>) {
+        self.with(|core| {
+            core.log.line(line);
+            core.wake_keeper();
+        });
+    }
+}
+
+/// The engine, and what it needs of the world.
+pub(crate) struct Core {
+    pub(crate) engine: Engine,
+    log: Log,
+    clock: Clock,
+    /// The tasks of the connections, by key.
+    wakers: Vec<Option<Waker>>,
+    /// The task that keeps the time and writes the log.
+    keeper: Option<Waker>,
+    is_keeper_awake: bool,
+    read_buffer: Vec<MaybeUninit<u8>>,
+    sys_interval: Duration,
+    memory_seen: Option<Instant>,
+}
+
+/// Milliseconds since 1970 at the start, and from then on by a clock that never goes back.
+struct Clock {
+    start: Instant,
+    origin: u64,
+}
+
+impl Clock {
+    fn new() -> Clock {
+        let since_1970 = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Clock {
+            start: Instant::now(),
+            origin: u64::try_from(since_1970.as_millis()).unwrap_or(0),
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time(self.origin) + self.start.elapsed()
+    }
+
+    /// The instant of a time to come.
+    fn instant(&self, time: Time) -> Instant {
+        self.start + time.since(Time(self.origin))
+    }
+}
+
+impl Core {
+    fn new(config: &Config, log: Log) -> Core {
+        let clock = Clock::new();
+        let settings = settings(config, &log);
+        Core {
+            engine: Engine::new(settings, clock.now()),
+            log,
+            clock,
+            wakers: Vec::new(),
+            keeper: None,
+            is_keeper_awake: false,
+            read_buffer: connection::read_buffer(),
+            sys_interval: config.sys_interval.unwrap_or_default(),
+            memory_seen: None,
+        }
+    }
+
+    /// A connection was accepted.
+    pub(crate) fn open(&mut self, peer: &str, listener: usize) -> Option<ConnectionKey> {
+        let mut token = [0; 16];
+        if getrandom::fill(&mut token).is_err() {
+            // Without random bytes an assigned identifier is merely unique.
+            token[..8].copy_from_slice(&self.clock.now().0.to_le_bytes());
+        }
+        let opened = self
+            .engine
+            .handle_open(self.clock.now(), peer, listener, token);
+        self.settle(None);
+        opened
+    }
+
+    pub(crate) fn remember_waker(&mut self, key: ConnectionKey, waker: &Waker) {
+        let at = key.0 as usize;
+        if self.wakers.len() <= at {
+            self.wakers.resize(at + 1, None);
+        }
+        match &mut self.wakers[at] {
+            Some(known) if known.will_wake(waker) => {}
+            place => *place = Some(waker.clone()),
+        }
+    }
+
+    /// Hands bytes to the engine; how many of them it has used.
+    pub(crate) fn receive(
+        &mut self,
+        key: ConnectionKey,
+        bytes: &[u8],
+        owner: Option<&Bytes>,
+    ) -> usize {
+        self.engine.receive(self.clock.now(), key, bytes, owner)
+    }
+
+    /// Bytes of an outbox have been written.
+    pub(crate) fn wrote(&mut self, key: ConnectionKey, count: usize) {
+        self.engine.handle_written(self.clock.now(), key, count);
+    }
+
+    /// A socket is closed.
+    pub(crate) fn close(&mut self, key: ConnectionKey, error: Option<&str>) {
+        if let Some(waker) = self.wakers.get_mut(key.0 as usize) {
+            *waker = None;
+        }
+        self.engine.handle_closed(self.clock.now(), key, error);
+        self.settle(None);
+    }
+
+    /// Whether a connection has more to write than it may, before it may ask for more.
+    pub(crate) fn has_backlog(&self, key: ConnectionKey) -> bool {
+        !self.engine.is_closing(key)
+            && self.engine.outbox(key).len() > self.engine.settings().max_outbox_bytes
+    }
+
+    pub(crate) fn take_read_buffer(&mut self) -> Vec<MaybeUninit<u8>> {
+        std::mem::take(&mut self.read_buffer)
+    }
+
+    pub(crate) fn put_read_buffer(&mut self, buffer: Vec<MaybeUninit<u8>>) {
+        self.read_buffer = buffer;
+    }
+
+    /// Passes the engine's effects on: wakes the connections that have something to do, and the
+    /// keeper if there is something to log. `current` is the connection that is at work, which
+    /// looks after itself unless it has to write again.
+    pub(crate) fn settle(&mut self, current: Option<ConnectionKey>) {
+        while let Some(key) = self.engine.poll_dirty() {
+            let waker = self.wakers.get(key.0 as usize).and_then(Option::as_ref);
+            match waker {
+                Some(waker) => waker.wake_by_ref(),
+                None => debug_assert!(current != Some(key), "a task at work has a waker"),
+            }
+        }
+        if self.engine.has_log() {
+            for (level, text) in self.engine.poll_log() {
+                self.log.write(level, &text);
+            }
+            self.wake_keeper();
+        }
+    }
+
+    fn wake_keeper(&mut self) {
+        if !self.is_keeper_awake
+            && let Some(keeper) = &self.keeper
+        {
+            self.is_keeper_awake = true;
+            keeper.wake_by_ref();
+        }
+    }
+
+    fn shutdown(&mut self) {
+        self.engine.shutdown(self.clock.now());
+        self.settle(None);
+        self.log.flush();
+    }
+
+    /// Does what is due and says when something will be.
+    fn keep(&mut self) -> Option<Instant> {
+        let now = self.clock.now();
+        self.look_at_memory();
+        self.engine.handle_timeout(now);
+        self.settle(None);
+        for message in self.log.take_messages() {
+            self.engine
+                .publish_internal(now, &message.topic, message.payload.as_bytes(), false);
+        }
+        self.settle(None);
+        // What these messages themselves have caused to be logged is published the next time.
+        self.log.flush();
+        self.is_keeper_awake = false;
+        self.engine
+            .poll_timeout()
+            .map(|time| self.clock.instant(time))
+    }
+
+    /// Tells the engine how much memory is in use, as often as it publishes that.
+    fn look_at_memory(&mut self) {
+        let is_due = self
+            .memory_seen
+            .is_none_or(|seen| seen.elapsed() >= self.sys_interval);
+        if is_due && !self.sys_interval.is_zero() {
+            self.memory_seen = Some(Instant::now());
+            if let Some(bytes) = memory::in_use() {
+                self.engine.note_memory(bytes);
+            }
+        }
+    }
+}
+
+/// Keeps the time, and writes the log once for all that has happened in a turn.
+async fn keep(shared: Arc<Shared>) {
+    loop {
+        let due = shared.with(Core::keep);
+        // New timers are at most a second old when this wakes again: they are all longer.
+        let limit = Instant::now() + Duration::from_secs(1);
+        let until = due.map_or(limit, |due| due.min(limit));
+        let mut sleep = std::pin::pin!(tokio::time::sleep_until(until.into()));
+        std::future::poll_fn(|cx| {
+            let is_wanted = shared.with(|core| {
+                core.keeper = Some(cx.waker().clone());
+                core.is_keeper_awake
+            });
+            if is_wanted {
+                Poll::Ready(())
+            } else {
+                sleep.as_mut().poll(cx)
+            }
+        })
+        .await;
+    }
+}
+
+/// What a configuration means for the engine.
+fn settings(config: &Config, log: &Log) -> Settings {
+    let or_max = |limit: Option<u32>| limit.map_or(usize::MAX, |limit| limit as usize);
+    let seconds =
+        |time: Option<Duration>| time.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
+    Settings {
+        log: log.levels(),
+        listeners: config.listeners.iter().map(rules).collect(),
+        max_packet_size: config.max_packet_size,
+        message_size_limit: or_max(config.message_size_limit),
+        max_inflight_messages: config.max_inflight_messages,
+        max_inflight_bytes: or_max(config.max_inflight_bytes),
+        max_queued_messages: or_max(config.max_queued_messages),
+        max_queued_bytes: or_max(config.max_queued_bytes),
+        queue_qos0_messages: config.queue_qos0_messages,
+        max_keepalive: config.max_keepalive,
+        retain_available: config.retain_available,
+        upgrade_outgoing_qos: config.upgrade_outgoing_qos,
+        allow_duplicate_messages: config.allow_duplicate_messages,
+        persistent_client_expiration: seconds(config.persistent_client_expiration)
+            .unwrap_or(u32::MAX),
+        global_max_clients: or_max(config.global_max_clients),
+        global_max_connections: or_max(config.global_max_connections),
+        sys_interval: seconds(config.sys_interval).unwrap_or(0),
+        ..Settings::default()
+    }
+}
+
+fn rules(listener: &crate::config::Listener) -> ListenerRules {
+    let versions = [Version::V3, Version::V4, Version::V5];
+    ListenerRules {
+        port: listener.port,
+        allow_anonymous: listener.allow_anonymous,
+        allow_zero_length_clientid: listener.allow_zero_length_clientid,
+        auto_id_prefix: listener.auto_id_prefix.clone(),
+        versions: versions
+            .into_iter()
+            .filter(|&v| listener.accept_protocol_versions.contains(v))
+            .collect(),
+        max_qos: listener.max_qos,
+        max_topic_alias: listener.max_topic_alias,
+        max_topic_alias_broker: listener.max_topic_alias_broker,
+        max_connections: listener
+            .max_connections
+            .map_or(usize::MAX, |limit| limit as usize),
+    }
+}

@@ -1,0 +1,227 @@
+//! One connection: bytes from its socket into the engine, and what the engine has for it out again.
+//!
+//! A connection holds no buffer while it is idle. It reads into one that all share, and keeps
+//! only the beginning of a packet that has not come whole; a large packet is read into a buffer
+//! of exactly its size, in which its payload may then stay.
+
+use crate::broker::{Core, Shared};
+use crate::connection_state::ConnectionKey;
+use crate::listener::text_of;
+use bytes::{Bytes, BytesMut};
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+/// How many bytes are read at once, by whichever connection reads.
+pub(crate) const READ_BUFFER: usize = 128 * 1024;
+
+/// How many pieces are handed to one write call.
+const SLICES: usize = 32;
+
+/// How long a connection that we end may take to read our last words and to close its side.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Takes a connection in and starts to drive it.
+pub(crate) fn open(shared: &Arc<Shared>, socket: TcpStream, peer: &str, listener: usize) {
+    // Packets leave in batches, so there is nothing that Nagle's algorithm could gather.
+    let _ = socket.set_nodelay(true);
+    let Some(key) = shared.with(|core| core.open(peer, listener)) else {
+        return;
+    };
+    tokio::spawn(Driver {
+        shared: shared.clone(),
+        socket,
+        key,
+        inbox: BytesMut::new(),
+        state: State::Open,
+    });
+}
+
+/// How far a connection is on its way to its end.
+enum State {
+    Open,
+    /// The engine has ended it: the outbox may still leave.
+    Draining(Pin<Box<Sleep>>),
+    /// Our side is closed. What the client still sends is read and thrown away: closing with
+    /// unread bytes would make the system take back what we have sent.
+    Lingering(Pin<Box<Sleep>>),
+}
+
+struct Driver<S> {
+    shared: Arc<Shared>,
+    socket: S,
+    key: ConnectionKey,
+    /// The beginning of a packet.
+    inbox: BytesMut,
+    state: State,
+}
+
+/// Why the loop of a connection stops.
+enum End {
+    /// Both sides are done, or the client has closed.
+    Closed,
+    Failed(io::Error),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let shared = this.shared.clone();
+        let end = shared.with(|core| {
+            core.remember_waker(this.key, cx.waker());
+            let end = this.poll_connection(core, cx);
+            core.settle(Some(this.key));
+            end
+        });
+        let end = ready!(end);
+        shared.with(|core| match end {
+            End::Closed => core.close(this.key, None),
+            End::Failed(error) => core.close(this.key, Some(&text_of(&error))),
+        });
+        Poll::Ready(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    /// Does what can be done now: writes what is due, then reads once, then writes the answers.
+    fn poll_connection(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<End> {
+        let written = self.poll_write(core, cx);
+        if let Poll::Ready(Err(error)) = written {
+            return Poll::Ready(End::Failed(error));
+        }
+        if let Poll::Ready(end) = self.poll_ending(core, cx, written.is_ready()) {
+            return Poll::Ready(end);
+        }
+        if core.has_backlog(self.key) {
+            // Whoever does not read its answers is not asked for more questions.
+            return Poll::Pending;
+        }
+        match self.poll_read(core, cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(0)) => Poll::Ready(End::Closed),
+            Poll::Ready(Err(error)) => Poll::Ready(End::Failed(error)),
+            Poll::Ready(Ok(_)) => {
+                // Others have their turn before this one reads again, and its answers leave then.
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Writes until the outbox is empty (`Ready`) or the socket takes no more.
+    fn poll_write(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !core.engine.outbox(self.key).is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = core.engine.outbox(self.key).slices(&mut slices);
+            let written = Pin::new(&mut self.socket).poll_write_vectored(cx, &slices[..count]);
+            match ready!(written) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => core.wrote(self.key, count),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Goes on with the end of a connection that the engine has closed.
+    fn poll_ending(&mut self, core: &Core, cx: &mut Context<'_>, is_written: bool) -> Poll<End> {
+        if matches!(self.state, State::Open) {
+            if !core.engine.is_closing(self.key) {
+                return Poll::Pending;
+            }
+            self.state = State::Draining(Box::pin(sleep(LINGER)));
+        }
+        if is_written && let State::Draining(_) = self.state {
+            let shut = ready!(Pin::new(&mut self.socket).poll_shutdown(cx));
+            if shut.is_err() {
+                return Poll::Ready(End::Closed);
+            }
+            self.state = State::Lingering(Box::pin(sleep(LINGER)));
+        }
+        match &mut self.state {
+            State::Open => Poll::Pending,
+            State::Draining(limit) | State::Lingering(limit) => {
+                limit.as_mut().poll(cx).map(|()| End::Closed)
+            }
+        }
+    }
+
+    /// Reads once and hands over what came; the number of bytes.
+    fn poll_read(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let needed = core
+            .engine
+            .packet_length(self.key, &self.inbox)
+            .unwrap_or(0);
+        if needed > READ_BUFFER {
+            return self.poll_read_large(core, cx, needed);
+        }
+        let mut buffer = core.take_read_buffer();
+        let kept = self.inbox.len();
+        let mut read = ReadBuf::uninit(&mut buffer);
+        read.put_slice(&self.inbox);
+        let polled = Pin::new(&mut self.socket).poll_read(cx, &mut read);
+        let filled = read.filled();
+        let result = match polled {
+            Poll::Ready(Ok(())) if filled.len() > kept => {
+                let used = core.receive(self.key, filled, None);
+                self.inbox.clear();
+                if used < filled.len() {
+                    self.inbox.extend_from_slice(&filled[used..]);
+                } else {
+                    // An idle connection holds no buffer.
+                    self.inbox = BytesMut::new();
+                }
+                Poll::Ready(Ok(filled.len() - kept))
+            }
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(0)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        };
+        core.put_read_buffer(buffer);
+        result
+    }
+
+    /// Reads on into a packet that is larger than the shared buffer.
+    fn poll_read_large(
+        &mut self,
+        core: &mut Core,
+        cx: &mut Context<'_>,
+        needed: usize,
+    ) -> Poll<io::Result<usize>> {
+        let before = self.inbox.len();
+        self.inbox.reserve(needed - before);
+        {
+            let room = &mut self.inbox.spare_capacity_mut()[..needed - before];
+            let mut read = ReadBuf::uninit(room);
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut read))?;
+            let count = read.filled().len();
+            if count == 0 {
+                return Poll::Ready(Ok(0));
+            }
+            // SAFETY: ReadBuf has counted these bytes as initialised, right behind the old length.
+            #[allow(unsafe_code)]
+            unsafe {
+                self.inbox.set_len(before + count);
+            }
+        }
+        if self.inbox.len() == needed {
+            let packet: Bytes = std::mem::take(&mut self.inbox).freeze();
+            core.receive(self.key, &packet, Some(&packet));
+        }
+        Poll::Ready(Ok(self.inbox.len().max(needed) - before))
+    }
+}
+
+/// A buffer that is only ever written before it is read.
+pub(crate) fn read_buffer() -> Vec<MaybeUninit<u8>> {
+    vec![MaybeUninit::uninit(); READ_BUFFER]
+}

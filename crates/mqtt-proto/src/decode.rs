@@ -23,14 +23,14 @@ pub fn decode(
     version: Version,
     max_packet_size: u32,
 ) -> Result<Option<(Packet<'_>, usize)>, DecodeError> {
-    let Some(length) = frame_length(bytes, version, max_packet_size)? else {
+    let Some(frame) = frame(bytes, version, max_packet_size)? else {
         return Ok(None);
     };
-    if bytes.len() < length {
+    let Some(body) = bytes.get(frame.head..frame.length) else {
         return Ok(None);
-    }
-    let packet = decode_frame(&bytes[..length], version)?;
-    Ok(Some((packet, length)))
+    };
+    let packet = decode_body(bytes[0], Reader::new(body), version)?;
+    Ok(Some((packet, frame.length)))
 }
 
 /// How long the first packet in `bytes` is, from its first byte to its last.
@@ -45,6 +45,21 @@ pub fn frame_length(
     version: Version,
     max_packet_size: u32,
 ) -> Result<Option<usize>, DecodeError> {
+    Ok(frame(bytes, version, max_packet_size)?.map(|frame| frame.length))
+}
+
+/// The limits of a packet: how many bytes its fixed header takes, and how many the whole.
+struct Frame {
+    head: usize,
+    length: usize,
+}
+
+#[inline]
+fn frame(
+    bytes: &[u8],
+    version: Version,
+    max_packet_size: u32,
+) -> Result<Option<Frame>, DecodeError> {
     let Some((&first, rest)) = bytes.split_first() else {
         return Ok(None);
     };
@@ -53,7 +68,8 @@ pub fn frame_length(
     let Some((remaining, used)) = remaining else {
         return Ok(None);
     };
-    let length = 1 + used + remaining.get() as usize;
+    let head = 1 + used;
+    let length = head + remaining.get() as usize;
     if length > max_packet_size as usize {
         return Err(DecodeError::malformed(
             "MQTT-3.1.2-24",
@@ -61,7 +77,7 @@ pub fn frame_length(
         )
         .because(ReasonCode::PacketTooLarge));
     }
-    Ok(Some(length))
+    Ok(Some(Frame { head, length }))
 }
 
 /// The type must exist, and the flags must be those of the type [MQTT-2.1.3-1].
@@ -115,10 +131,11 @@ fn publish_flags(flags: u8) -> Result<QoS, DecodeError> {
     Ok(qos)
 }
 
-fn decode_frame(frame: &[u8], version: Version) -> Result<Packet<'_>, DecodeError> {
-    let mut from = Reader::new(frame);
-    let first = from.u8()?;
-    from.var_int()?;
+fn decode_body<'a>(
+    first: u8,
+    from: Reader<'a>,
+    version: Version,
+) -> Result<Packet<'a>, DecodeError> {
     let kind = PacketType::of_first_byte(first).ok_or(DecodeError::protocol(
         "2.1.2",
         "the packet type 0 is forbidden",

@@ -163,7 +163,10 @@ impl<'a> Reader<'a> {
 pub fn utf8_string(bytes: &[u8]) -> Result<&str, DecodeError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|_| DecodeError::malformed("MQTT-1.5.4-1", "a string is not well-formed UTF-8"))?;
-    let printable_ascii = bytes.iter().all(|b| (0x20..0x7F).contains(b));
+    // Looking at all bytes, many at a time, is faster than stopping at the first.
+    let printable_ascii = bytes
+        .iter()
+        .fold(true, |so_far, b| so_far & (0x20..0x7F).contains(b));
     if printable_ascii {
         return Ok(text);
     }

@@ -103,14 +103,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         poll_fn(|cx| self.poll_turn(cx)).await
     }
 
-    /// Like [`turn`](Self::turn), but does not wait: `None` when nothing can move right now.
+    /// Takes what has already arrived, without waiting and without writing: false if nothing has.
     ///
     /// # Errors
-    /// As `turn`.
-    pub async fn turn_now(&mut self) -> io::Result<Option<Turn>> {
-        poll_fn(|cx| match self.poll_turn(cx) {
-            Poll::Ready(turn) => Poll::Ready(turn.map(Some)),
-            Poll::Pending => Poll::Ready(Ok(None)),
+    /// The stream's error. An end of the stream is left for the next turn to tell.
+    pub async fn read_now(&mut self) -> io::Result<bool> {
+        poll_fn(|cx| match self.poll_input(cx) {
+            Poll::Ready(Ok(count)) => Poll::Ready(Ok(count > 0)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Ready(Ok(false)),
         })
         .await
     }
@@ -359,9 +360,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_to_move_is_none() {
-        let (near, _far) = tokio::io::duplex(8);
+    async fn read_now_takes_what_is_there_and_writes_nothing() {
+        let (near, mut far) = tokio::io::duplex(8);
         let mut connection = Connection::new(near);
-        assert_eq!(connection.turn_now().await.unwrap(), None);
+        connection.output().extend_from_slice(&packet(0xc0, 0));
+        assert!(!connection.read_now().await.unwrap());
+        far.write_all(&[0xd0, 0]).await.unwrap();
+        assert!(connection.read_now().await.unwrap());
+        assert_eq!(connection.input(), [0xd0, 0]);
+        assert_eq!(connection.backlog(), 2);
     }
 }

@@ -165,7 +165,7 @@ impl Session {
                     message.encode(id, true, out); // [MQTT-3.3.1-1]
                 }
                 (None, FlowState::AwaitPubComp) => {
-                    acknowledge(Packet::PubRel, id, out, self.options.version)
+                    acknowledge(Packet::PubRel, id, out, self.options.version);
                 }
                 _ => continue,
             }

@@ -1,0 +1,514 @@
+//! A client at work: one session over one connection after the other.
+//!
+//! A program's loop is: [`Client::moved`] waits for bytes or time, [`Client::process`] hands out what
+//! has come, and a [`Lost`] connection is followed by [`Client::reopen`] or the end. Output comes
+//! before acknowledgements: a message is acknowledged on the wire after it is on stdout.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use mqtt_net::{ConnectError, ConnectOptions, Connection, Turn};
+use mqtt_proto::client::{Abandoned, Event, MAX_PACKET_SIZE, PublishError, Session, Timeout};
+use mqtt_proto::{Properties, Publish, ReasonCode, Version, decode};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::hints;
+use crate::options::Common;
+use crate::screen::Screen;
+use crate::trace::Trace;
+
+/// The pause before a new connection is tried.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long leaving may stand still.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
+/// Above this many unsent bytes a program should not publish more.
+const BACKLOG: usize = 128 * 1024;
+
+/// Why a connection is of no more use.
+#[derive(Debug)]
+pub enum Lost {
+    /// The broker closed it without a word.
+    Closed,
+    /// The system reported an error.
+    Io(io::Error),
+    /// The broker is silent.
+    Timeout(Timeout),
+    /// The broker broke the protocol, or is no broker.
+    Violation {
+        /// What is wrong, in words.
+        what: String,
+        /// Whether a packet was larger than we take.
+        too_large: bool,
+    },
+    /// CONNECT was refused.
+    Refused {
+        /// Why.
+        reason: ReasonCode,
+        /// The broker's own words, if it gave any.
+        text: Option<String>,
+    },
+    /// The broker said good-bye (version 5).
+    Disconnected {
+        /// Why.
+        reason: ReasonCode,
+        /// The broker's own words, if it gave any.
+        text: Option<String>,
+    },
+    /// Stdout takes nothing more.
+    Screen(io::Error),
+}
+
+impl Lost {
+    /// Whether another connection may do better.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Lost::Closed | Lost::Io(_) | Lost::Timeout(_) => true,
+            Lost::Violation { .. } | Lost::Screen(_) => false,
+            Lost::Refused { reason, .. } => {
+                matches!(
+                    reason,
+                    ReasonCode::ServerUnavailable | ReasonCode::ServerBusy
+                )
+            }
+            Lost::Disconnected { reason, .. } => !matches!(
+                reason,
+                ReasonCode::NotAuthorized
+                    | ReasonCode::Banned
+                    | ReasonCode::ProtocolError
+                    | ReasonCode::MalformedPacket
+                    | ReasonCode::PacketTooLarge
+                    | ReasonCode::UseAnotherServer
+                    | ReasonCode::ServerMoved
+            ),
+        }
+    }
+
+    /// The exit code if it is the end.
+    pub fn exit(&self, version: Version) -> Exit {
+        match self {
+            Lost::Closed | Lost::Io(_) | Lost::Disconnected { .. } => Exit::LOST,
+            Lost::Timeout(_) => Exit::KEEP_ALIVE,
+            Lost::Violation {
+                too_large: true, ..
+            } => Exit::PACKET_TOO_LARGE,
+            Lost::Violation { .. } => Exit::PROTOCOL,
+            Lost::Refused { reason, .. } => Exit::refused(version, *reason),
+            Lost::Screen(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::DONE,
+            Lost::Screen(_) => Exit::USAGE,
+        }
+    }
+}
+
+/// What a program may do while it handles an event.
+pub struct Link<'a> {
+    session: &'a mut Session,
+    output: &'a mut Vec<u8>,
+    trace: Option<&'a mut Trace>,
+    /// Where messages are shown.
+    pub screen: &'a mut Screen,
+    now: u64,
+}
+
+impl Link<'_> {
+    /// Publishes; see [`Session::publish`].
+    ///
+    /// # Errors
+    /// As there: the message is not taken.
+    pub fn publish(&mut self, tag: u64, publish: &Publish<'_>) -> Result<(), PublishError> {
+        let start = self.output.len();
+        self.session.publish(tag, publish, self.now, self.output)?;
+        if let Some(trace) = &mut self.trace {
+            trace.sent(&self.output[start..], self.screen);
+        }
+        Ok(())
+    }
+
+    /// Whether another message could leave at once.
+    pub fn has_room(&self) -> bool {
+        self.session.waiting() == 0 && self.output.len() < BACKLOG
+    }
+
+    /// Whether every message at QoS 1 and 2 has ended.
+    pub fn is_idle(&self) -> bool {
+        self.session.is_idle()
+    }
+}
+
+/// A session, its connection, and what is shown of them.
+#[derive(Debug)]
+pub struct Client {
+    options: Common,
+    /// The session; it outlives connections.
+    pub session: Session,
+    connection: Option<Connection<TcpStream>>,
+    trace: Option<Trace>,
+    /// Standard output.
+    pub screen: Screen,
+    started: Instant,
+    /// Messages at QoS 0 that a broken connection had not carried away, as packets.
+    carried: Vec<u8>,
+    ever_open: bool,
+}
+
+impl Client {
+    /// A client without a connection.
+    pub fn new(options: Common) -> Client {
+        let session = Session::new(options.session.clone());
+        let trace = options
+            .debug
+            .then(|| Trace::new(session.client_id(), session.version()));
+        Client {
+            options,
+            session,
+            connection: None,
+            trace,
+            screen: Screen::default(),
+            started: Instant::now(),
+            carried: Vec::new(),
+            ever_open: false,
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the broker has ever let us in.
+    pub fn was_open(&self) -> bool {
+        self.ever_open
+    }
+
+    /// Connects, and puts CONNECT on its way. May be dropped at any await.
+    ///
+    /// # Errors
+    /// No address of the broker could be reached.
+    pub async fn open(&mut self) -> Result<(), ConnectError> {
+        let patience = ConnectOptions::default();
+        let stream = mqtt_net::connect(&self.options.host, self.options.port, &patience).await?;
+        let now = self.now();
+        let mut connection = Connection::new(stream);
+        self.session
+            .connect(now, connection.output())
+            .expect("the lengths of all fields were checked with the flags");
+        if let Some(trace) = &mut self.trace {
+            trace.sent(connection.output(), &mut self.screen);
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Connects again, once a second, until it works or `give_up` has come.
+    ///
+    /// # Errors
+    /// The last failure before giving up.
+    pub async fn reopen(&mut self, give_up: Option<Instant>) -> Result<(), ConnectError> {
+        loop {
+            tokio::time::sleep(RETRY).await;
+            match self.open().await {
+                Ok(()) => return Ok(()),
+                Err(error) if give_up.is_some_and(|end| Instant::now() >= end) => {
+                    return Err(error);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Waits until there is something to [`process`](Self::process), or something has left. Stdout is
+    /// flushed as soon as nothing more is waiting. May be dropped at any await.
+    ///
+    /// # Errors
+    /// The connection is lost, or stdout takes nothing more.
+    pub async fn moved(&mut self) -> Result<(), Lost> {
+        let Some(connection) = &mut self.connection else {
+            return std::future::pending().await;
+        };
+        if !self.screen.is_empty() {
+            if !self.screen.is_full() && connection.read_now().await.map_err(Lost::Io)? {
+                return Ok(());
+            }
+            self.screen.flush().map_err(Lost::Screen)?;
+        }
+        let due = self
+            .session
+            .next_timeout()
+            .map(|ms| self.started + Duration::from_millis(ms));
+        tokio::select! {
+            turn = connection.turn() => match turn {
+                Ok(Turn::End) => Err(Lost::Closed),
+                Ok(Turn::Read | Turn::Written) => Ok(()),
+                Err(error) => Err(Lost::Io(error)),
+            },
+            () = sleep_until(due) => self.handle_timeout(),
+        }
+    }
+
+    fn handle_timeout(&mut self) -> Result<(), Lost> {
+        let now = self.now();
+        let Some(connection) = &mut self.connection else {
+            return Ok(());
+        };
+        let start = connection.output().len();
+        self.session
+            .handle_timeout(now, connection.output())
+            .map_err(Lost::Timeout)?;
+        if let Some(trace) = &mut self.trace {
+            trace.sent(&connection.output()[start..], &mut self.screen);
+        }
+        Ok(())
+    }
+
+    /// Hands every whole packet that has come to `handle`, until it breaks off.
+    ///
+    /// # Errors
+    /// The broker broke the protocol, refused us, or said good-bye.
+    pub fn process<B>(
+        &mut self,
+        mut handle: impl FnMut(Event<'_>, &mut Link<'_>) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>, Lost> {
+        let (now, version) = (self.now(), self.session.version());
+        let Some(connection) = &mut self.connection else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let (input, output) = connection.split();
+        let mut used = 0;
+        let outcome = loop {
+            let (packet, length) = match decode(&input[used..], version, MAX_PACKET_SIZE) {
+                Ok(Some(whole)) => whole,
+                Ok(None) => break Ok(ControlFlow::Continue(())),
+                Err(error) => {
+                    let lost = undecodable(&self.session, &input[used..], &error);
+                    self.session.reject(&error.into(), output);
+                    break Err(lost);
+                }
+            };
+            used += length;
+            if let Some(trace) = &mut self.trace {
+                trace.received(&packet, &mut self.screen);
+            }
+            let start = output.len();
+            let handled = self.session.handle(&packet, now, output);
+            if let Some(trace) = &mut self.trace {
+                trace.sent(&output[start..], &mut self.screen);
+            }
+            let event = match handled
+                .map_err(|violation| violated(violation.to_string()))
+                .and_then(check)
+            {
+                Ok(event) => event,
+                Err(lost) => break Err(lost),
+            };
+            match &event {
+                Event::Connected(_) => {
+                    self.ever_open = true;
+                    output.append(&mut self.carried);
+                }
+                Event::UnknownId { packet, packet_id } => {
+                    if let Some(trace) = &self.trace {
+                        trace.unknown(packet.name(), packet_id.get(), &mut self.screen);
+                    }
+                }
+                _ => {}
+            }
+            let trace = self.trace.as_mut();
+            let mut link = Link {
+                session: &mut self.session,
+                output,
+                trace,
+                screen: &mut self.screen,
+                now,
+            };
+            if let ControlFlow::Break(value) = handle(event, &mut link) {
+                break Ok(ControlFlow::Break(value));
+            }
+        };
+        connection.consume(used);
+        outcome
+    }
+
+    /// The way to publish outside of an event; `None` without an open connection, and while too many
+    /// bytes wait to leave.
+    pub fn link(&mut self) -> Option<Link<'_>> {
+        let now = self.now();
+        let connection = self.connection.as_mut().filter(|c| c.backlog() < BACKLOG)?;
+        self.session.is_open().then(|| Link {
+            session: &mut self.session,
+            output: connection.output(),
+            trace: self.trace.as_mut(),
+            screen: &mut self.screen,
+            now,
+        })
+    }
+
+    /// Whether all that was published has at least been given to the system.
+    pub fn all_sent(&self) -> bool {
+        self.carried.is_empty() && self.connection.as_ref().is_none_or(|c| c.backlog() == 0)
+    }
+
+    /// The connection is of no more use: what had not left it at QoS 0 is kept for the next one, as
+    /// the session keeps the rest.
+    pub fn drop_connection(&mut self) {
+        self.session.connection_lost();
+        if let Some(connection) = self.connection.take() {
+            // PUBLISH with QoS 0, whatever its retain flag.
+            let messages = connection
+                .unsent()
+                .filter(|packet| packet[0] & 0xf6 == 0x30);
+            messages.for_each(|packet| self.carried.extend_from_slice(packet));
+        }
+    }
+
+    /// How many messages at QoS 0 wait for a connection.
+    pub fn carried(&self) -> usize {
+        let (mut rest, mut count) = (&self.carried[..], 0);
+        while let Ok(Some((_, used))) = decode(rest, self.session.version(), MAX_PACKET_SIZE) {
+            rest = &rest[used..];
+            count += 1;
+        }
+        count
+    }
+
+    /// Says good-bye and waits until the broker has it: a client that leaves in a hurry would have
+    /// its will published.
+    ///
+    /// # Errors
+    /// The connection broke before everything was sent.
+    pub async fn leave(&mut self, reason: ReasonCode) -> io::Result<()> {
+        let Some(mut connection) = self.connection.take() else {
+            return Ok(());
+        };
+        let start = connection.output().len();
+        self.session.disconnect(reason, connection.output());
+        if let Some(trace) = &mut self.trace {
+            trace.sent(&connection.output()[start..], &mut self.screen);
+        }
+        // Nothing is lost with a broken stdout that has not been reported already.
+        let _ = self.screen.flush();
+        connection.finish(LEAVE_PATIENCE).await
+    }
+
+    /// Says why no connection came about, and what to try.
+    pub fn explain_failure(&self, console: &Console, error: &ConnectError) {
+        let (host, port) = (&self.options.host, self.options.port);
+        match error {
+            ConnectError::Lookup { .. } => {
+                console.error(&format!("Unable to connect (Lookup error): {error}."));
+            }
+            ConnectError::Failed { .. } => {
+                console.error(&format!(
+                    "Error: Unable to connect to {host} port {port}: {error}."
+                ));
+            }
+        }
+        console.hint(&hints::connect(error, host, port));
+    }
+
+    /// Says why the connection was lost, and what to try.
+    pub fn explain_loss(&self, console: &Console, lost: &Lost) {
+        let words =
+            |text: &Option<String>| text.as_ref().map_or(String::new(), |t| format!(" ({t})"));
+        match lost {
+            Lost::Closed if !self.ever_open => {
+                console.error("Error: The connection was lost: the broker closed it without an answer to CONNECT.");
+                console.hint(
+                    "Is this port MQTT without TLS? Does the broker speak this version (-V)?",
+                );
+            }
+            Lost::Closed => console.error("Error: The connection was lost: the broker closed it."),
+            Lost::Io(error) => console.error(&format!("Error: The connection was lost: {error}.")),
+            Lost::Timeout(timeout) => console.error(&format!(
+                "Error: The connection was lost: {timeout} in time."
+            )),
+            Lost::Violation { what, .. } => {
+                console.error(&format!("Error: Protocol error: {what}."));
+            }
+            Lost::Refused { reason, text } => {
+                console.error(&format!(
+                    "{}{}",
+                    hints::refusal(self.session.version(), *reason),
+                    words(text)
+                ));
+                console.hint(hints::refused_because(
+                    *reason,
+                    self.options.session.username.is_some(),
+                ));
+            }
+            Lost::Disconnected { reason, text } => {
+                console.error(&format!(
+                    "Error: The broker ended the connection: {}{}.",
+                    reason.name(),
+                    words(text)
+                ));
+                if *reason == ReasonCode::SessionTakenOver {
+                    let id = self.session.client_id();
+                    console.hint(&format!("Another client has connected with the identifier '{id}'; choose another one with -i."));
+                }
+            }
+            Lost::Screen(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Lost::Screen(error) => console.error(&format!("Error: Standard output: {error}.")),
+        }
+    }
+}
+
+/// Events that end a connection become its [`Lost`].
+fn check(event: Event<'_>) -> Result<Event<'_>, Lost> {
+    let text = |properties: Properties<'_>| properties.reason_string().map(str::to_owned);
+    match event {
+        Event::Refused { reason, properties } => Err(Lost::Refused {
+            reason,
+            text: text(properties),
+        }),
+        Event::Disconnected { reason, properties } => Err(Lost::Disconnected {
+            reason,
+            text: text(properties),
+        }),
+        event => Ok(event),
+    }
+}
+
+fn violated(what: String) -> Lost {
+    Lost::Violation {
+        what,
+        too_large: false,
+    }
+}
+
+/// What bytes mean that are no packet: perhaps the peer is no MQTT broker, or an old one.
+fn undecodable(session: &Session, bytes: &[u8], error: &mqtt_proto::DecodeError) -> Lost {
+    // A broker without version 5 refuses in the form of 3.1.1, which is no CONNACK of version 5.
+    if !session.is_open() && matches!(bytes, [0x20, 2, _, 1, ..]) {
+        return Lost::Refused {
+            reason: ReasonCode::UnsupportedProtocolVersion,
+            text: None,
+        };
+    }
+    let too_large = error.reason == ReasonCode::PacketTooLarge;
+    let what = if session.is_open() {
+        error.to_string()
+    } else {
+        format!("the answer is not MQTT: {error}")
+    };
+    Lost::Violation { what, too_large }
+}
+
+/// Says what has become of messages that cannot be sent again.
+pub fn describe_abandoned(abandoned: &Abandoned) -> String {
+    match abandoned.cause {
+        mqtt_proto::client::Cause::SessionLost => {
+            "the broker lost the session before completing it, so that it may or may not have been passed on".into()
+        }
+        mqtt_proto::client::Cause::Unpublishable(error) => error.to_string(),
+    }
+}
+
+/// Waits for a moment; for ever if there is none.
+pub async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,172 @@
+//! What to try next when the broker cannot be reached, or does not want us.
+
+use std::io::ErrorKind;
+use std::net::IpAddr;
+
+use mqtt_net::ConnectError;
+use mqtt_proto::{ReasonCode, Version};
+
+/// What a failed connection attempt suggests; one suggestion a line.
+pub fn connect(error: &ConnectError, host: &str, port: u16) -> String {
+    match error {
+        ConnectError::Lookup { .. } if is_placeholder(host) => format!(
+            "'{host}' stands for an address: type the four numbers that ipconfig (or ip addr) shows on \
+             the computer with the broker, such as 192.168.1.23."
+        ),
+        ConnectError::Lookup { .. } => {
+            "Is the name spelled right, and is this computer on a network? The broker's address works \
+             as well, such as -h 192.168.1.23."
+                .to_owned()
+        }
+        ConnectError::Failed { attempts, .. } => {
+            let here = attempts.iter().all(|attempt| is_this_computer(attempt.address.ip()));
+            if error.all(ErrorKind::ConnectionRefused) {
+                refused(host, port, here)
+            } else {
+                unreachable(host)
+            }
+        }
+    }
+}
+
+fn refused(host: &str, port: u16, here: bool) -> String {
+    if here {
+        format!(
+            "No broker listens on port {port} of this computer. Start one in another window: mqtt-broker -v"
+        )
+    } else {
+        format!(
+            "The computer {host} answers, but no broker listens on its port {port} for other computers.\n\
+             Is the broker running there, with a listener for the network (mqtt-broker --lan)?"
+        )
+    }
+}
+
+fn unreachable(host: &str) -> String {
+    format!(
+        "Three things to check: is the computer {host} on, and is the address right?\n\
+         Are both computers in the same network? Guest networks often keep computers apart.\n\
+         Does a firewall there block the port? Try with the firewall's permission for the broker."
+    )
+}
+
+fn is_this_computer(address: IpAddr) -> bool {
+    address.is_loopback() || address.is_unspecified()
+}
+
+/// `X.X.X.X` and the like, copied from a hand-out.
+fn is_placeholder(host: &str) -> bool {
+    host.contains('.') && host.chars().all(|c| matches!(c, 'x' | 'X' | '.'))
+}
+
+/// The sentence for a refused CONNECT, in the shape that scripts look for.
+pub fn refusal(version: Version, reason: ReasonCode) -> String {
+    if version.is_v5() {
+        return format!("Connection error: {}", reason.name());
+    }
+    let why = match reason.to_v3_return_code() {
+        1 => "unacceptable protocol version",
+        2 => "identifier rejected",
+        3 => "broker unavailable",
+        4 => "bad user name or password",
+        5 => "not authorised",
+        _ => "unknown reason",
+    };
+    format!("Connection error: Connection Refused: {why}")
+}
+
+/// What a refused CONNECT suggests; empty if there is nothing to suggest.
+pub fn refused_because(reason: ReasonCode, has_username: bool) -> &'static str {
+    match reason {
+        ReasonCode::NotAuthorized if !has_username => {
+            "The broker wants to know who you are: add -u NAME -P PASSWORD.\n\
+             If it is your own broker: 'allow_anonymous true' in its configuration lets everyone in."
+        }
+        ReasonCode::NotAuthorized => "The broker knows no such user, or does not let this one in.",
+        ReasonCode::BadUserNameOrPassword => "Check the user name (-u) and the password (-P).",
+        ReasonCode::ClientIdentifierNotValid => "Choose another client identifier with -i.",
+        ReasonCode::UnsupportedProtocolVersion => {
+            "The broker speaks another version: try -V 311 or -V 5."
+        }
+        ReasonCode::ServerUnavailable | ReasonCode::ServerBusy => {
+            "The broker has no room now; try again later."
+        }
+        ReasonCode::Banned => "The broker has banned this client.",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(address: &str, kind: ErrorKind) -> ConnectError {
+        let attempts = vec![mqtt_net::Attempt {
+            address: address.parse().unwrap(),
+            cause: kind.into(),
+        }];
+        ConnectError::Failed {
+            host: "h".into(),
+            attempts,
+        }
+    }
+
+    #[track_caller]
+    fn check(error: &ConnectError, host: &str, expected: &str) {
+        let hint = connect(error, host, 1883);
+        assert!(hint.contains(expected), "expected '{expected}' in '{hint}'");
+    }
+
+    #[test]
+    fn each_failure_has_its_next_step() {
+        check(
+            &failed("127.0.0.1:1883", ErrorKind::ConnectionRefused),
+            "localhost",
+            "mqtt-broker -v",
+        );
+        check(
+            &failed("10.0.0.9:1883", ErrorKind::ConnectionRefused),
+            "10.0.0.9",
+            "--lan",
+        );
+        check(
+            &failed("10.0.0.9:1883", ErrorKind::TimedOut),
+            "10.0.0.9",
+            "firewall",
+        );
+        let lookup = || ConnectError::Lookup {
+            host: "X.X.X.X".into(),
+            cause: ErrorKind::NotFound.into(),
+        };
+        check(&lookup(), "X.X.X.X", "stands for an address");
+        check(&lookup(), "brokre", "spelled right");
+    }
+
+    #[test]
+    fn refusals_have_the_shape_that_scripts_know() {
+        for (version, reason, expected) in [
+            (
+                Version::V4,
+                ReasonCode::NotAuthorized,
+                "Connection error: Connection Refused: not authorised",
+            ),
+            (
+                Version::V4,
+                ReasonCode::BadUserNameOrPassword,
+                "Connection error: Connection Refused: bad user name or password",
+            ),
+            (
+                Version::V5,
+                ReasonCode::NotAuthorized,
+                "Connection error: Not authorized",
+            ),
+            (
+                Version::V5,
+                ReasonCode::BadUserNameOrPassword,
+                "Connection error: Bad User Name or Password",
+            ),
+        ] {
+            assert_eq!(refusal(version, reason), expected);
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! What the flags that all clients share mean: where the broker is, and how to open the session.
+
+use mqtt_proto::client::{Options as SessionOptions, WillMessage};
+use mqtt_proto::{EncodeError, PropertiesBuf, Property, QoS, Version};
+
+use crate::flags::{Said, UsageError, typed};
+use crate::value;
+
+/// MQTT's port without TLS.
+const DEFAULT_PORT: u16 = 1883;
+/// How many messages at QoS 1 and 2 a broker may send at once (version 5).
+const RECEIVE_MAXIMUM: u16 = 20;
+
+/// Options that every client has.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// The name the program was called by.
+    pub name: String,
+    /// The broker's name or address.
+    pub host: String,
+    /// The broker's port.
+    pub port: u16,
+    /// How to open the session.
+    pub session: SessionOptions,
+    /// Whether to show every packet.
+    pub debug: bool,
+    /// Whether to keep silent about errors.
+    pub quiet: bool,
+}
+
+impl Common {
+    /// Judges what was said.
+    ///
+    /// # Errors
+    /// A value means nothing, or two flags contradict each other.
+    pub fn new(said: &Said) -> Result<Common, UsageError> {
+        let (host, port) = address(said)?;
+        Ok(Common {
+            name: said.name.clone(),
+            host,
+            port,
+            session: session(said)?,
+            debug: said.has("debug"),
+            quiet: said.has("quiet"),
+        })
+    }
+
+    /// Lets a version 5 broker send at most `count` unacknowledged messages, as a client that wants
+    /// just those and no others.
+    ///
+    /// # Errors
+    /// None in practice: a property of two bytes always has a wire form.
+    pub fn limit_receive(&mut self, count: u64) -> Result<(), EncodeError> {
+        let maximum = u16::try_from(count)
+            .unwrap_or(RECEIVE_MAXIMUM)
+            .clamp(1, RECEIVE_MAXIMUM);
+        match maximum.try_into() {
+            Ok(maximum) => self
+                .session
+                .properties
+                .push(Property::ReceiveMaximum(maximum)),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+fn address(said: &Said) -> Result<(String, u16), UsageError> {
+    let text = match said.positional()? {
+        Some(text) => Some(text),
+        None => said.text("host")?,
+    };
+    let (host, own_port) = match text {
+        Some(text) => value::host("-h", text)?,
+        None => ("localhost".to_owned(), None),
+    };
+    let port = match (said.meaning("port", value::port)?, own_port) {
+        (Some(port), Some(own)) if port != own => {
+            return Err(
+                UsageError::new(format!("The port is {own} in -h and {port} in -p"))
+                    .hint(format!("Type one of them: -h {host} -p {port}")),
+            );
+        }
+        (port, own) => port.or(own).unwrap_or(DEFAULT_PORT),
+    };
+    Ok((host, port))
+}
+
+fn session(said: &Said) -> Result<SessionOptions, UsageError> {
+    let version = version(said)?;
+    let mut options = SessionOptions::new(version);
+    options.client_id = client_id(said, version)?;
+    options.clean_start = !said.has("disable-clean-session");
+    if let Some(seconds) = said.meaning("keepalive", value::keep_alive)? {
+        options.keep_alive = seconds;
+    }
+    (options.username, options.password) = credentials(said, version)?;
+    options.will = will(said)?;
+    let expiry = said.meaning("session-expiry", value::session_expiry)?;
+    let expiry = expiry.unwrap_or(if options.clean_start { 0 } else { u32::MAX });
+    if version.is_v5() && expiry > 0 {
+        options
+            .properties
+            .push(Property::SessionExpiryInterval(expiry))
+            .map_err(|error| UsageError::new(error.to_string()))?;
+    }
+    let kept = if version.is_v5() {
+        expiry == u32::MAX
+    } else {
+        !options.clean_start
+    };
+    if kept && !said.has("id") {
+        return Err(
+            UsageError::new("A session that is kept needs a client identifier")
+                .hint("Add -i with a name of your choice: the broker finds the session by it."),
+        );
+    }
+    Ok(options)
+}
+
+/// The last of the flags that choose a version.
+fn version(said: &Said) -> Result<Version, UsageError> {
+    let asked = said
+        .meaning("protocol-version", value::version)?
+        .unwrap_or(Version::V4);
+    let implied = said.position("session-expiry");
+    Ok(if implied > said.position("protocol-version") {
+        Version::V5
+    } else {
+        asked
+    })
+}
+
+fn client_id(said: &Said, version: Version) -> Result<String, UsageError> {
+    let (id, prefix) = (said.text("id")?, said.text("id-prefix")?);
+    let id = match (id, prefix) {
+        (Some(_), Some(_)) => {
+            return Err(UsageError::new("-i and -I cannot be used together")
+                .hint("-i is the whole client identifier, -I only its beginning."));
+        }
+        (Some(id), None) => id.to_owned(),
+        (None, Some(prefix)) => format!("{prefix}{}", std::process::id()),
+        // MQTT 3.1 knows no empty identifier.
+        (None, None) if version == Version::V3 => random_id()?,
+        (None, None) => String::new(),
+    };
+    if id.len() > mqtt_proto::MAX_STRING || id.contains('\0') {
+        return Err(UsageError::new(
+            "The client identifier is longer than 65535 bytes or has a zero byte",
+        ));
+    }
+    if version == Version::V3 && !(1..=23).contains(&id.chars().count()) {
+        return Err(
+            UsageError::new(format!("MQTT 3.1 allows 1 to 23 characters in '{id}'"))
+                .hint("Choose a shorter client identifier, or another version with -V."),
+        );
+    }
+    Ok(id)
+}
+
+/// A prefix and 18 random letters and digits: 23 characters, the most that MQTT 3.1 allows.
+fn random_id() -> Result<String, UsageError> {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut random = [0; 18];
+    getrandom::fill(&mut random).map_err(|error| {
+        UsageError::new(format!("The system gives no random numbers: {error}"))
+            .hint("Add -i with a name.")
+    })?;
+    let letters = random
+        .iter()
+        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
+    Ok(format!("mqtt-{}", letters.collect::<String>()))
+}
+
+fn credentials(
+    said: &Said,
+    version: Version,
+) -> Result<(Option<String>, Option<Vec<u8>>), UsageError> {
+    let username = said.text("username")?.map(str::to_owned);
+    let password = said.bytes("pw")?;
+    if password.is_some() && username.is_none() && !version.is_v5() {
+        return Err(
+            UsageError::new("A password without a user name is only possible in MQTT 5")
+                .hint("Add the user name: -u NAME -P PASSWORD"),
+        );
+    }
+    let too_long = |length: usize| length > mqtt_proto::MAX_STRING;
+    if too_long(username.as_deref().map_or(0, str::len))
+        || too_long(password.as_deref().map_or(0, <[u8]>::len))
+    {
+        return Err(UsageError::new(
+            "The user name or the password is longer than 65535 bytes",
+        ));
+    }
+    Ok((username, password))
+}
+
+fn will(said: &Said) -> Result<Option<WillMessage>, UsageError> {
+    let Some(topic) = said.text("will-topic")? else {
+        return match ["will-payload", "will-retain", "will-qos"]
+            .iter()
+            .find(|flag| said.has(flag))
+        {
+            Some(flag) => Err(UsageError::new(format!(
+                "{} is there, but no topic for the will",
+                typed(flag)
+            ))
+            .hint("Add --will-topic TOPIC")),
+            None => Ok(None),
+        };
+    };
+    let payload = said.bytes("will-payload")?.unwrap_or_default();
+    if payload.len() > mqtt_proto::MAX_STRING {
+        return Err(UsageError::new(
+            "The message of the will is longer than 65535 bytes",
+        ));
+    }
+    Ok(Some(WillMessage {
+        topic: value::topic("will", topic)?,
+        payload,
+        qos: said
+            .meaning("will-qos", value::qos)?
+            .unwrap_or(QoS::AtMostOnce),
+        retain: said.has("will-retain"),
+        properties: PropertiesBuf::new(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::table::Program;
+    use crate::flags::{Parsed, parse};
+
+    fn common(line: &[&str]) -> Result<Common, UsageError> {
+        let argv = std::iter::once("x")
+            .chain(line.iter().copied())
+            .map(Into::into);
+        match parse(Program::Sub, argv)? {
+            Parsed::Said(said) => Common::new(&said),
+            Parsed::Text(text) => panic!("got a text: {text}"),
+        }
+    }
+
+    #[track_caller]
+    fn check_error(line: &[&str], expected: &str) {
+        let error = common(line).unwrap_err().to_string();
+        assert!(
+            error.contains(expected),
+            "{line:?}: expected '{expected}' in '{error}'"
+        );
+    }
+
+    #[test]
+    fn without_flags_it_is_a_clean_3_1_1_session_on_localhost() {
+        let common = common(&[]).unwrap();
+        assert_eq!((common.host.as_str(), common.port), ("localhost", 1883));
+        let session = common.session;
+        assert_eq!(
+            (session.version, session.clean_start, session.keep_alive),
+            (Version::V4, true, 60)
+        );
+        assert_eq!(session.client_id, "");
+        assert!(session.will.is_none() && session.username.is_none() && session.password.is_none());
+    }
+
+    #[test]
+    fn the_port_may_stand_in_the_host() {
+        assert_eq!(common(&["-h", "a:5"]).unwrap().port, 5);
+        assert_eq!(common(&["-h", "a", "-p", "6"]).unwrap().port, 6);
+        assert_eq!(common(&["a:7"]).unwrap().port, 7);
+        check_error(&["-h", "a:5", "-p", "6"], "The port is 5 in -h and 6 in -p");
+    }
+
+    #[test]
+    fn the_last_flag_that_implies_a_version_wins() {
+        for (line, version) in [
+            (&["-x", "1"][..], Version::V5),
+            (&["-V", "311", "-x", "1"], Version::V5),
+            (&["-x", "1", "-V", "311"], Version::V4),
+            (&["-V", "31"], Version::V3),
+        ] {
+            assert_eq!(common(line).unwrap().session.version, version, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_kept_session_needs_a_name() {
+        check_error(&["-c"], "needs a client identifier");
+        check_error(&["-c", "-I", "p"], "needs a client identifier");
+        check_error(&["-x", "-1"], "needs a client identifier");
+        assert!(!common(&["-c", "-i", "a"]).unwrap().session.clean_start);
+        assert!(common(&["-x", "10"]).is_ok());
+        assert!(common(&["-c", "-x", "10"]).is_ok());
+        let forever = common(&["-c", "-i", "a", "-V", "5"]).unwrap().session;
+        assert_eq!(
+            forever.properties.view().session_expiry_interval(),
+            Some(u32::MAX)
+        );
+    }
+
+    #[test]
+    fn client_identifiers_are_given_prefixed_or_random() {
+        assert_eq!(common(&["-i", "Άννα"]).unwrap().session.client_id, "Άννα");
+        let prefixed = common(&["-I", "p-"]).unwrap().session.client_id;
+        assert_eq!(prefixed, format!("p-{}", std::process::id()));
+        let random = common(&["-V", "31"]).unwrap().session.client_id;
+        assert!(
+            random.starts_with("mqtt-") && random.len() == 23,
+            "got {random}"
+        );
+        check_error(&["-i", "a", "-I", "b"], "-i and -I cannot be used together");
+        check_error(
+            &["-V", "31", "-i", "a name of more than 23 letters"],
+            "1 to 23 characters",
+        );
+    }
+
+    #[test]
+    fn a_will_needs_a_topic() {
+        let will = common(&[
+            "--will-topic",
+            "w",
+            "--will-payload",
+            "-",
+            "--will-qos",
+            "1",
+            "--will-retain",
+        ]);
+        let will = will.unwrap().session.will.unwrap();
+        assert_eq!(
+            (
+                will.topic.as_str(),
+                &will.payload[..],
+                will.qos,
+                will.retain
+            ),
+            ("w", &b"-"[..], QoS::AtLeastOnce, true)
+        );
+        check_error(&["--will-payload", "x"], "--will-payload is there");
+        check_error(&["--will-retain"], "--will-retain is there");
+        check_error(&["--will-topic", "a/#"], "Invalid will topic");
+    }
+
+    #[test]
+    fn a_password_without_a_name_is_for_version_5() {
+        check_error(&["-P", "x"], "Add the user name");
+        assert!(common(&["-P", "x", "-V", "5"]).is_ok());
+        assert!(common(&["-u", "x"]).is_ok());
+    }
+}

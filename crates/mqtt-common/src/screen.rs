@@ -1,0 +1,67 @@
+//! Standard output in blocks: what is written is kept until nothing more is waiting to be handled.
+
+use std::io::{self, IsTerminal, Write};
+
+/// More than this is written at once, whatever is still waiting.
+const BLOCK: usize = 64 * 1024;
+
+/// Standard output with its buffer.
+#[derive(Debug)]
+pub struct Screen {
+    buffer: Vec<u8>,
+    /// A Windows console takes text only and fails on any other byte.
+    text_only: bool,
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Screen {
+            buffer: Vec::new(),
+            text_only: cfg!(windows) && io::stdout().is_terminal(),
+        }
+    }
+}
+
+impl Screen {
+    /// The buffer to append to.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// Appends one line of text.
+    pub fn line(&mut self, text: &str) {
+        self.buffer.extend_from_slice(text.as_bytes());
+        self.buffer.push(b'\n');
+    }
+
+    /// Whether everything is written.
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Whether it is time to write although more may follow.
+    pub fn is_full(&self) -> bool {
+        self.buffer.len() >= BLOCK
+    }
+
+    /// Writes everything.
+    ///
+    /// # Errors
+    /// That of stdout; `BrokenPipe` if nobody reads any more. The text is gone either way.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let mut stdout = io::stdout().lock();
+        let written = if self.text_only {
+            stdout.write_all(String::from_utf8_lossy(&self.buffer).as_bytes())
+        } else {
+            stdout.write_all(&self.buffer)
+        };
+        self.buffer.clear();
+        if self.buffer.capacity() > 4 * BLOCK {
+            self.buffer = Vec::new();
+        }
+        written.and_then(|()| stdout.flush())
+    }
+}

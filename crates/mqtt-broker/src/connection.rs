@@ -29,7 +29,11 @@ const SLICES: usize = 32;
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Takes a connection in and starts to drive it.
-pub(crate) fn open(shared: &Arc<Shared>, socket: TcpStream, peer: &str, listener: usize) {
+pub(crate) async fn open(shared: &Arc<Shared>, socket: TcpStream, peer: &str, listener: usize) {
+    if shared.with(|core| core.engine.is_full(listener)) {
+        // Clients that have just closed make room first.
+        tokio::task::yield_now().await;
+    }
     // Packets leave in batches, so there is nothing that Nagle's algorithm could gather.
     let _ = socket.set_nodelay(true);
     let Some(key) = shared.with(|core| core.open(peer, listener)) else {

@@ -188,6 +188,13 @@ impl Engine {
         &self.settings
     }
 
+    /// Whether another connection at this listener would be one too many.
+    pub fn is_full(&self, listener: usize) -> bool {
+        let total: usize = self.open.iter().sum();
+        self.open[listener] >= self.settings.listeners[listener].max_connections
+            || total >= self.settings.global_max_connections
+    }
+
     /// A connection was accepted from `peer` (address and port) by listener number `listener`.
     ///
     /// `token` is sixteen unpredictable bytes. `None`: a limit is reached, close it again.
@@ -198,11 +205,9 @@ impl Engine {
         listener: usize,
         token: [u8; 16],
     ) -> Option<ConnectionKey> {
-        let rules = &self.settings.listeners[listener];
-        let (port, limit) = (rules.port, rules.max_connections);
-        let total: usize = self.open.iter().sum();
+        let port = self.settings.listeners[listener].port;
         self.counters.sockets += 1;
-        if self.open[listener] >= limit || total >= self.settings.global_max_connections {
+        if self.is_full(listener) {
             let address = peer.rsplit_once(':').map_or(peer, |(address, _)| address);
             self.log(Line::TooManyConnections { address });
             return None;
@@ -445,17 +450,25 @@ impl Engine {
         &mut self.sessions[key.0 as usize]
     }
 
-    /// Appends a packet to a connection's outbox.
-    fn send(&mut self, key: ConnectionKey, packet: &Packet<'_>) {
+    /// Appends a packet to a connection's outbox; `false` if it is larger than the client takes
+    /// [MQTT-3.1.2-24].
+    fn send(&mut self, key: ConnectionKey, packet: &Packet<'_>) -> bool {
         let connection = &mut self.connections[key.0 as usize];
-        let version = connection.version;
-        // What the engine says itself fits the wire: identifiers and strings came off it.
-        let encoded = connection
-            .outbox
-            .append(&mut self.spare, |out| packet.encode(version, out));
-        debug_assert!(encoded.is_ok(), "{packet:?}");
-        self.counters.messages_sent += 1;
+        let (version, limit) = (connection.version, connection.max_packet_size as usize);
+        let is_sent = connection.outbox.append(&mut self.spare, |out| {
+            let before = out.len();
+            // What the engine says itself fits the wire: identifiers and strings came off it.
+            let encoded = packet.encode(version, out);
+            debug_assert!(encoded.is_ok(), "{packet:?}");
+            let fits = out.len() - before <= limit;
+            if !fits {
+                out.truncate(before);
+            }
+            fits
+        });
+        self.counters.messages_sent += u64::from(is_sent);
         self.mark_dirty(key);
+        is_sent
     }
 
     fn mark_dirty(&mut self, key: ConnectionKey) {

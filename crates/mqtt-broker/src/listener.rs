@@ -178,7 +178,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, number: u
         match listener.accept().await {
             Ok((socket, address)) => {
                 let peer = format!("{}:{}", address.ip(), address.port());
-                connection::open(&shared, socket, &peer, number);
+                connection::open(&shared, socket, &peer, number).await;
             }
             Err(error) => pause_after(&shared, &error).await,
         }

@@ -1,15 +1,38 @@
 //! The program: flags, configuration, log, and then the broker until somebody stops it.
 
+mod addresses;
+mod daemon;
 mod flags;
 mod identity;
+mod pid_file;
+mod port_owner;
+mod signal;
 
+use anyhow::Context;
 use flags::{Flags, Wish};
-use mqtt_broker::config::{Faults, Loaded};
-use mqtt_broker::log::{Level, Levels, Line, Log};
+use identity::Identity;
+use mqtt_broker::config::{Config, Faults, Loaded};
+use mqtt_broker::log::{Level, Levels, Line, Log, PROGRAM, VERSION};
+use mqtt_broker::{Broker, StartError};
+use pid_file::PidFile;
+use port_owner::Way;
+use signal::Shutdown;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 /// The command line or the configuration is wrong.
 const WRONG_CONFIGURATION: u8 = 3;
+/// The broker could not start, or not go on.
+const FAILED: u8 = 1;
+
+/// What Mosquitto lists at the start, and whether it is here.
+const FEATURES: &[(&str, bool)] = &[
+    ("Bridge", false),
+    ("Persistence", false),
+    ("TLS", false),
+    ("TLS-PSK", false),
+    ("Websockets", false),
+];
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
@@ -26,6 +49,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// Everything up to the point where the broker could run.
 fn start(flags: &Flags) -> ExitCode {
     let loaded = match load(flags) {
         Ok(loaded) => loaded,
@@ -40,12 +64,24 @@ fn start(flags: &Flags) -> ExitCode {
         return ExitCode::from(WRONG_CONFIGURATION);
     }
     if flags.test_config {
-        let mut log = Log::open(&mqtt_broker::config::Config::default());
+        let mut log = Log::open(&Config::default());
         write_notes(&mut log, &loaded.notes);
         log.line(Line::ConfigOk);
         return ExitCode::SUCCESS;
     }
-    ExitCode::SUCCESS
+    if flags.daemon && !daemon::is_background() {
+        match daemon::start(std::env::args_os().skip(1)) {
+            Ok(code) => return code,
+            Err(error) => eprintln!("Warning: -d has no effect here: {error}."),
+        }
+    }
+    match serve(flags, loaded, user.as_ref()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("Error: {error:#}.");
+            ExitCode::from(FAILED)
+        }
+    }
 }
 
 /// The configuration of the file, of `--lan`, or of neither.
@@ -63,13 +99,6 @@ fn load(flags: &Flags) -> Result<Loaded, Faults> {
     Ok(loaded)
 }
 
-/// Logs what the reader of the configuration wants to have seen.
-fn write_notes(log: &mut Log, notes: &[(Level, String)]) {
-    for (level, text) in notes {
-        log.write(*level, text);
-    }
-}
-
 /// What `--lan` stands for.
 fn lan(ports: &[u16]) -> String {
     let ports = if ports.is_empty() { &[1883] } else { ports };
@@ -78,4 +107,93 @@ fn lan(ports: &[u16]) -> String {
         text.push_str(&format!("listener {port}\n"));
     }
     text
+}
+
+/// Runs the broker until somebody stops it.
+fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Result<ExitCode> {
+    if daemon::is_background() {
+        daemon::leave_group();
+    }
+    let Loaded { config, notes } = loaded;
+    let _pid_file = PidFile::write(config.pid_file.as_deref())?;
+    let mut log = Log::open(&config);
+    write_notes(&mut log, &notes);
+    write_greeting(&mut log, &config, user);
+    log.flush();
+    let way = Way::of(flags, &config);
+    let runtime = mqtt_broker::runtime().context("the system gives no means to wait")?;
+    runtime.block_on(async {
+        // The handlers come first: whoever sees an open port may send a signal at once.
+        let shutdown = Shutdown::install().context("signals cannot be handled")?;
+        let mut broker = match Broker::bind(config, log) {
+            Ok(broker) => broker,
+            Err(error) => {
+                explain(&error, &way);
+                return Ok(ExitCode::from(FAILED));
+            }
+        };
+        if flags.verbose || io::stderr().is_terminal() {
+            for line in addresses::lines(broker.config(), &flags.ports) {
+                broker.log_mut().line(Line::Advice { what: &line });
+            }
+        }
+        if daemon::is_background() {
+            broker.log_mut().flush();
+            daemon::say_ready().context("the terminal cannot be left")?;
+        }
+        broker.run(shutdown.requested()).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Logs what the reader of the configuration wants to have seen.
+fn write_notes(log: &mut Log, notes: &[(Level, String)]) {
+    for (level, text) in notes {
+        log.write(*level, text);
+    }
+}
+
+/// The lines before any port is opened.
+fn write_greeting(log: &mut Log, config: &Config, user: Option<&Identity>) {
+    if let Some(Identity { name, is_root }) = user {
+        log.line(Line::RunningAs {
+            program: PROGRAM,
+            user: name,
+        });
+        if *is_root {
+            log.line(Line::Caution {
+                what: "a broker needs no rights of root. A user of its own is safer.",
+            });
+        }
+    }
+    log.line(Line::Starting {
+        program: PROGRAM,
+        version: VERSION,
+    });
+    match &config.path {
+        Some(path) => log.line(Line::ConfigLoaded {
+            path: &path.display().to_string(),
+        }),
+        None => log.line(Line::DefaultConfig),
+    }
+    for (name, available) in FEATURES {
+        log.line(Line::Feature {
+            name,
+            available: *available,
+        });
+    }
+    if config.local_only {
+        log.line(Line::LocalOnly);
+        log.line(Line::LocalOnlyAdvice);
+        log.line(Line::LocalOnlyReference);
+    }
+}
+
+/// Says more about a start that failed than the log does.
+fn explain(error: &StartError, way: &Way) {
+    if error.source.kind() == io::ErrorKind::AddrInUse {
+        for line in port_owner::advice(error.port, way) {
+            eprintln!("{line}");
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! Who holds a port that cannot be opened, and what to do about it.
 
-use std::path::Path;
+use crate::flags::Flags;
+use mqtt_broker::config::Config;
+use mqtt_broker::log::PROGRAM;
+use std::path::PathBuf;
 
 /// A program that listens on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,14 +14,43 @@ pub struct Owner {
     pub process: Option<u32>,
 }
 
-/// The advice for a port that is in use: who holds it, how to end that, what to type instead.
-///
-/// `config` is the file whose `listener` line names the port, if there is one.
-pub fn advice(port: u16, config: Option<&Path>) -> Vec<String> {
-    advice_about(port, config, system::owner(port).as_ref())
+/// How the port was asked for, and so what to change to ask for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By a line of this file.
+    File(PathBuf),
+    /// By this command, up to the flag `-p`.
+    Command(String),
 }
 
-fn advice_about(port: u16, config: Option<&Path>, owner: Option<&Owner>) -> Vec<String> {
+impl Way {
+    /// How these flags, with what was read for them, have asked for their ports.
+    pub fn of(flags: &Flags, config: &Config) -> Self {
+        match &config.path {
+            Some(path) if !config.local_only => Self::File(path.clone()),
+            path => {
+                let mut command = String::from(PROGRAM);
+                if flags.verbose {
+                    command.push_str(" -v");
+                }
+                if flags.lan {
+                    command.push_str(" --lan");
+                }
+                if let Some(path) = path {
+                    command.push_str(&format!(" -c {}", path.display()));
+                }
+                Self::Command(command)
+            }
+        }
+    }
+}
+
+/// The advice for a port that is in use: who holds it, how to end that, what to type instead.
+pub fn advice(port: u16, way: &Way) -> Vec<String> {
+    advice_about(port, way, system::owner(port).as_ref())
+}
+
+fn advice_about(port: u16, way: &Way, owner: Option<&Owner>) -> Vec<String> {
     let mut lines = match owner {
         Some(Owner {
             name,
@@ -44,12 +76,12 @@ fn advice_about(port: u16, config: Option<&Path>, owner: Option<&Owner>) -> Vec<
     };
     lines.extend(system::SERVICE_ADVICE.map(Into::into));
     let other = port.checked_add(1).unwrap_or(1883);
-    lines.push(match config {
-        Some(path) => format!(
+    lines.push(match way {
+        Way::File(path) => format!(
             "Or take another port: write `listener {other}` instead of `listener {port}` in {}",
             path.display()
         ),
-        None => format!("Or take another port: mqtt-broker -p {other}"),
+        Way::Command(command) => format!("Or take another port: {command} -p {other}"),
     });
     lines
 }
@@ -184,7 +216,13 @@ mod tests {
             name: Some("mosquitto".into()),
             process: Some(42),
         };
-        let lines = advice_about(1883, None, Some(&owner));
+        let flags = Flags {
+            verbose: true,
+            lan: true,
+            ..Flags::default()
+        };
+        let way = Way::of(&flags, &Config::default());
+        let lines = advice_about(1883, &way, Some(&owner));
         assert_eq!(
             lines[0],
             "Port 1883 is in use by mosquitto (process 42). To end it, type: sudo systemctl stop \
@@ -192,9 +230,18 @@ mod tests {
         );
         assert_eq!(
             lines.last().expect("lines"),
-            "Or take another port: mqtt-broker -p 1884"
+            "Or take another port: mqtt-broker -v --lan -p 1884"
         );
-        let lines = advice_about(1883, Some(Path::new("test.conf")), None);
+    }
+
+    #[test]
+    fn a_port_of_a_file_is_changed_in_the_file() {
+        let config = Config {
+            path: Some("test.conf".into()),
+            ..Config::default()
+        };
+        let way = Way::of(&Flags::default(), &config);
+        let lines = advice_about(1883, &way, None);
         assert!(
             lines[0].starts_with("Port 1883 is in use by another program."),
             "{lines:?}"

@@ -147,19 +147,25 @@ impl Session {
     }
 
     /// Removes expired messages from the queue (MQTT 5, 3.3.2.3.3).
+    ///
+    /// One of QoS 1 or 2 has its packet identifier set aside when it is queued, as Mosquitto
+    /// does: the next message gets the one after it.
     pub fn drop_expired(&mut self, now: Time) {
-        if self
+        if !self
             .queue
             .iter()
             .any(|delivery| delivery.message.is_expired(now))
         {
-            let kept: Vec<Delivery> = self
-                .queue
-                .drain(..)
-                .filter(|d| !d.message.is_expired(now))
-                .collect();
-            (self.queued_bytes, self.queued_qos0) = (0, 0);
-            kept.into_iter().for_each(|delivery| self.push(delivery));
+            return;
+        }
+        let queue = std::mem::take(&mut self.queue);
+        (self.queued_bytes, self.queued_qos0) = (0, 0);
+        for delivery in queue {
+            if !delivery.message.is_expired(now) {
+                self.push(delivery);
+            } else if delivery.qos > QoS::AtMostOnce {
+                self.outgoing.skip();
+            }
         }
     }
 }

@@ -98,10 +98,11 @@ fn check_first_byte(first: u8, version: Version) -> Result<(), DecodeError> {
         PacketType::PubRel | PacketType::Subscribe | PacketType::Unsubscribe => {
             // These were sent at QoS 1 in 3.1, so that they could be sent again with DUP.
             let dup = if version == Version::V3 { 0x08 } else { 0 };
-            if flags & !dup == 0x02 {
-                Ok(())
-            } else {
-                Err(FLAGS)
+            match kind {
+                _ if flags & !dup == 0x02 => Ok(()),
+                // Mosquitto's answer, which its tests count on.
+                PacketType::PubRel => Err(FLAGS.because(ReasonCode::ProtocolError)),
+                _ => Err(FLAGS),
             }
         }
         PacketType::Auth if !version.is_v5() => Err(DecodeError::protocol(
@@ -229,7 +230,7 @@ fn connect(first: u8, mut from: Reader<'_>) -> Result<Connect<'_>, DecodeError> 
         )
         .silent());
     }
-    let keep_alive = from.u16()?;
+    let keep_alive = from.u16().map_err(DecodeError::silent)?;
     let properties = properties(&mut from, version, Place::CONNECT)?;
     if properties.authentication_data().is_some() && properties.authentication_method().is_none() {
         return Err(DecodeError::protocol(
@@ -367,10 +368,10 @@ fn publish(first: u8, mut from: Reader<'_>, version: Version) -> Result<Publish<
             ));
         }
         Err(_) => {
-            return Err(
-                DecodeError::malformed("4.7.3", "a topic name has too many levels")
-                    .because(ReasonCode::TopicNameInvalid),
-            );
+            return Err(DecodeError::malformed(
+                "4.7.3",
+                "a topic name has too many levels",
+            ));
         }
     };
     if properties.topic_alias() == Some(0) {
@@ -401,7 +402,8 @@ fn ack(
         from.finish()?;
         return Ok(Ack::success(packet_id));
     }
-    let reason = reason(from.u8()?, kind)?;
+    let reason = reason(from.u8()?, kind)
+        .map_err(|error| error.because(ReasonCode::ProtocolError))?;
     let properties = if from.is_empty() {
         Properties::EMPTY
     } else {

@@ -114,6 +114,14 @@ impl<M> Outgoing<M> {
         id
     }
 
+    /// Uses up the next packet identifier, for a message that will never be sent.
+    pub fn skip(&mut self) {
+        if !self.slots.is_empty() {
+            self.slots.push_back(None);
+        }
+        self.next = self.next.next();
+    }
+
     fn slot(&mut self, id: PacketId) -> Option<&mut Option<InFlight<M>>> {
         // Identifiers go round at 65535 and leave zero out.
         let (id, first) = (u32::from(id.get()), u32::from(self.first.get()));

@@ -455,6 +455,11 @@ impl PropertiesBuf {
         done
     }
 
+    /// Appends all of `others`, in their order.
+    pub fn append(&mut self, others: Properties<'_>) {
+        self.raw.extend_from_slice(others.raw);
+    }
+
     /// Takes all away, and keeps the room.
     pub fn clear(&mut self) {
         self.raw.clear();

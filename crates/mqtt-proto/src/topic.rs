@@ -7,8 +7,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// More levels than this are refused: deep trees serve nobody and cost memory per level.
-pub const MAX_LEVELS: usize = 200;
+/// More slashes than this are refused, as by Mosquitto: deep trees serve nobody and cost memory
+/// per level.
+pub const MAX_SLASHES: usize = 200;
 
 /// Why a string is not a topic name or not a topic filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -20,7 +21,7 @@ pub enum TopicError {
     #[error("it is longer than 65,535 bytes [MQTT-4.7.3-3]")]
     TooLong,
     /// A limit of ours.
-    #[error("it has more than 200 levels")]
+    #[error("it has more than 200 slashes")]
     TooManyLevels,
     /// `[MQTT-4.7.3-2]` and the characters that [`utf8_string`] refuses.
     #[error("it contains a control character or a non-character [MQTT-4.7.3-2]")]
@@ -130,7 +131,7 @@ macro_rules! checked_str {
 checked_str! {
     /// A topic name: what a message is published to (MQTT 5, 4.7.3).
     ///
-    /// Never empty, without wildcards, at most 65,535 bytes and 200 levels.
+    /// Never empty, without wildcards, at most 65,535 bytes and 200 slashes.
     Topic
 }
 
@@ -152,11 +153,11 @@ fn check_text(text: &str) -> Result<(), TopicError> {
 
 fn check_levels(text: &str) -> Result<(), TopicError> {
     // Nearly every name is too short to have that many.
-    if text.len() < MAX_LEVELS {
+    if text.len() <= MAX_SLASHES {
         return Ok(());
     }
     let slashes = text.bytes().filter(|&b| b == b'/').count();
-    if slashes < MAX_LEVELS {
+    if slashes <= MAX_SLASHES {
         Ok(())
     } else {
         Err(TopicError::TooManyLevels)
@@ -323,10 +324,10 @@ mod tests {
         assert_eq!(Topic::parse(&"x".repeat(65_536)), Err(TopicError::TooLong));
         assert!(Topic::parse(&"x".repeat(65_535)).is_ok());
         assert_eq!(
-            Topic::parse(&"/".repeat(200)),
+            Topic::parse(&"/".repeat(201)),
             Err(TopicError::TooManyLevels)
         );
-        assert!(Topic::parse(&"/".repeat(199)).is_ok());
+        assert!(Topic::parse(&"/".repeat(200)).is_ok());
         for (text, error) in [
             ("sport+", TopicError::MisplacedPlus),
             ("sport/+tennis", TopicError::MisplacedPlus),

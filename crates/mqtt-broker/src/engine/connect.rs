@@ -71,7 +71,9 @@ impl Engine {
         };
         self.attach(now, key, session, connect);
         self.log_connected(key, session, connect);
-        self.send_connack(key, session, session_present, connect);
+        if !self.send_connack(key, session, session_present, connect) {
+            return Err(Close::silent(Ending::OversizePacket));
+        }
         self.resume(now, session);
         Ok(())
     }
@@ -370,7 +372,7 @@ impl Engine {
         session: SessionKey,
         session_present: bool,
         connect: &Connect<'_>,
-    ) {
+    ) -> bool {
         let shown = session_present && connect.version != Version::V3;
         self.log_client(session, |client| Line::SendingConnack {
             client,
@@ -395,8 +397,9 @@ impl Engine {
             reason: ReasonCode::Success,
             properties: properties.view(),
         };
-        self.send(key, &Packet::ConnAck(connack));
+        let is_sent = self.send(key, &Packet::ConnAck(connack));
         self.properties = properties;
+        is_sent
     }
 
     /// What version 5 is told, in Mosquitto's order, which its tests compare byte by byte.

@@ -77,8 +77,11 @@ impl Engine {
             |subscriber| self.readiness(subscriber.session, qos.min(subscriber.options.qos)),
             &mut targets,
         );
-        targets.retain(|target| !(target.options.no_local && Some(target.session) == publisher)); // [MQTT-3.8.3-3]
+        // A subscription that does not want its own messages is a matching one all the same.
         let has_subscribers = !targets.is_empty();
+        targets.retain(|target| {
+            !(target.options.no_local && Some(target.session) == publisher) // [MQTT-3.8.3-3]
+        });
         self.scratch.clear();
         if self.settings.allow_duplicate_messages || targets.len() < 2 {
             for target in targets.drain(..) {

@@ -300,29 +300,16 @@ impl Engine {
                 Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error),
             };
         }
-        let (reason, unexpected) = match outgoing.handle_pubrec(id) {
-            Ok(_) => (ReasonCode::Success, None),
-            Err(FlowError::UnknownId) => (
-                ReasonCode::PacketIdentifierNotFound,
-                Some(FlowError::UnknownId),
-            ),
-            Err(FlowError::WrongKind) => return Err(Close::PROTOCOL),
-        };
-        if let Some(error) = unexpected {
-            self.unexpected_ack(session, "PUBREC", id.get(), error)?;
+        // An identifier that is not known is released all the same: the client forgets it then.
+        match outgoing.handle_pubrec(id) {
+            Ok(_) => {}
+            Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error)?,
         }
         self.log_client(session, |client| Line::SendingPubrel {
             client,
             mid: id.get(),
         });
-        self.send(
-            key,
-            &Packet::PubRel(Ack {
-                packet_id: id,
-                reason,
-                properties: Properties::EMPTY,
-            }),
-        );
+        self.send(key, &Packet::PubRel(Ack::success(id)));
         Ok(())
     }
 
@@ -339,25 +326,15 @@ impl Engine {
             mid: id.get(),
         });
         let released = self.session_mut(session).incoming.handle_pubrel(id);
-        let reason = match &released {
-            Some(released) => {
-                self.route(now, Some(session), Publication::of(&released.message));
-                ReasonCode::Success
-            }
-            None => ReasonCode::PacketIdentifierNotFound,
-        };
+        if let Some(released) = &released {
+            self.route(now, Some(session), Publication::of(&released.message));
+        }
         self.log_client(session, |client| Line::SendingPubcomp {
             client,
             mid: id.get(),
         });
-        self.send(
-            key,
-            &Packet::PubComp(Ack {
-                packet_id: id,
-                reason,
-                properties: Properties::EMPTY,
-            }),
-        ); // [MQTT-4.3.3-11]
+        // Known or not, it is done with [MQTT-4.3.3-11].
+        self.send(key, &Packet::PubComp(Ack::success(id)));
         Ok(())
     }
 

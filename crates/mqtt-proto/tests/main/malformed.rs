@@ -144,7 +144,7 @@ fn connect_is_strict_about_its_flags() {
 fn connect_is_strict_about_its_fields() {
     check(
         "
-        no keep alive                |   5 | 10 .. 'MQTT' 04 02                             | told   81 | 4.13
+        no keep alive                |   5 | 10 .. 'MQTT' 04 02                             | silent 81 | 4.13
         no client id                 |   5 | 10 .. 'MQTT' 04 02 003C                        | told   85 | 4.13
         client id cut                |   5 | 10 .. 'MQTT' 04 02 003C 0009 41                | told   85 | 4.13
         client id with NUL           |   5 | 10 .. 'MQTT' 04 02 003C 0002 4100              | told   85 | MQTT-1.5.4-2
@@ -213,10 +213,10 @@ fn publish_is_strict() {
         empty response topic           |   5 | 30 .. 't' { 08 '' }    | told   82 | MQTT-3.3.2-14
         ",
     );
-    let deep = "2F".repeat(200);
-    let bytes = bytes(&format!("30 .. 00C8 {deep} 00"));
+    let deep = "2F".repeat(201);
+    let bytes = bytes(&format!("30 .. 00C9 {deep} 00"));
     let error = decode(&bytes, Version::V5, u32::MAX).unwrap_err();
-    assert_eq!((error.reason.value(), error.clause), (0x90, "4.7.3"));
+    assert_eq!((error.reason.value(), error.clause), (0x81, "4.7.3"));
 }
 
 #[test]
@@ -227,8 +227,8 @@ fn acknowledgements_are_strict() {
         half a packet id           | 345 | ?? .. 00             | told 81 | 4.13
         packet id 0                | 345 | ?? .. 0000           | told 82 | MQTT-2.2.1-3
         a reason below version 5   |  34 | ?? .. 0001 00        | told 81 | 4.13
-        a reason that is none      |   5 | ?? .. 0001 7F        | told 81 | 2.4
-        another packet's reason    |   5 | ?? .. 0001 8E        | told 81 | 2.4
+        a reason that is none      |   5 | ?? .. 0001 7F        | told 82 | 2.4
+        another packet's reason    |   5 | ?? .. 0001 8E        | told 82 | 2.4
         properties cut             |   5 | ?? .. 0001 00 05     | told 81 | 4.13
         bytes after the properties |   5 | ?? .. 0001 00 { } 00 | told 81 | 4.13
         ";

@@ -3,3 +3,4 @@
 mod config;
 mod flags;
 mod program;
+mod serve;

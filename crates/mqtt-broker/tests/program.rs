@@ -1,8 +1,15 @@
 //! Runs the built program in an empty folder.
 
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// Longer than anything here takes, on a machine that does many other things.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder to run in, and the files that a test puts there.
 pub struct Folder(TempDir);
@@ -40,6 +47,79 @@ impl Folder {
         let output = self.command(arguments).output();
         Ended::from(output.expect("the program can be started"))
     }
+}
+
+impl Folder {
+    /// Starts the program and reads what it says.
+    pub fn start(&self, arguments: &[&str]) -> Started {
+        let mut child = self
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let (said, hears) = channel();
+        let streams: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().expect("a pipe")),
+            Box::new(child.stderr.take().expect("a pipe")),
+        ];
+        for stream in streams {
+            let said = said.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines() {
+                    if said.send(line.expect("UTF-8")).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Started { child, hears }
+    }
+}
+
+/// A program at work; it ends with this value.
+pub struct Started {
+    child: Child,
+    hears: Receiver<String>,
+}
+
+impl Started {
+    /// Waits for a line that contains `part`, and gives all lines up to it.
+    pub fn wait_for(&self, part: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            match self.hears.recv_timeout(PATIENCE) {
+                Ok(line) => lines.push(line),
+                Err(error) => panic!("no line with '{part}': {error}; but {lines:#?}"),
+            }
+            if lines[lines.len() - 1].contains(part) {
+                return lines;
+            }
+        }
+    }
+
+    /// Sends a signal and waits for the end: the exit code, and the lines not heard yet.
+    #[cfg(unix)]
+    pub fn end(mut self, signal: rustix::process::Signal) -> (Option<i32>, Vec<String>) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, signal).expect("the program runs");
+        let code = self.child.wait().expect("the program ends").code();
+        (code, self.hears.iter().collect())
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It has ended already if the test has waited for that.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
 }
 
 /// What a program left behind.

@@ -122,7 +122,7 @@ fn defaults_are_those_of_mosquitto() {
     assert_eq!(config.max_keepalive, 0);
     assert_eq!(config.sys_interval, Some(Duration::from_secs(10)));
     assert!(config.retain_available && config.allow_duplicate_messages);
-    assert!(!config.queue_qos0_messages && !config.set_tcp_nodelay);
+    assert!(!config.queue_qos0_messages);
     assert_eq!(config.levels(), Levels::DEFAULT);
     let listener = Listener::default();
     assert_eq!(

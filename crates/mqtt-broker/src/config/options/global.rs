@@ -75,8 +75,6 @@ options! {
         /// If not, it gets each message once.
         allow_duplicate_messages: bool = true, Bool, reload,
             deprecated("The behaviour will default to true.");
-        /// Whether small packets are sent at once instead of being gathered by the system.
-        set_tcp_nodelay: bool = false, Bool;
         /// How often the `$SYS` topics are published.
         sys_interval: Option<Duration> = Some(Duration::from_secs(10)),
             Period { unit: 1, name: "seconds", min: 0, max: 65535, capped: false }, reload;
@@ -130,6 +128,9 @@ known! {
             "the memory is not capped as a whole. What bounds it: max_queued_bytes, max_packet_size and global_max_connections.");
         /// The size of the buffer for reading. Buffers grow and shrink by themselves here.
         "packet_buffer_size" ("websockets_headers_size") => Answer::Accept;
+        /// Whether small packets are sent at once. They always are: what belongs together is
+        /// gathered before it is handed to the system.
+        "set_tcp_nodelay" => Answer::Accept;
         /// A message is sent again only after a reconnect, as the standard says.
         "retry_interval" => Answer::Gone;
     }

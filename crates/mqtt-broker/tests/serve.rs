@@ -1,0 +1,201 @@
+//! The broker from its first line to its last.
+
+use crate::program::{Folder, free_port};
+use std::net::{TcpListener, TcpStream};
+
+/// The line after which clients can connect.
+const RUNNING: &str = concat!(
+    "mqtt-broker version ",
+    env!("CARGO_PKG_VERSION"),
+    " running"
+);
+
+/// The text of a line after its time.
+fn text(line: &str) -> &str {
+    line.split_once(": ").map_or(line, |(_, text)| text)
+}
+
+#[cfg(unix)]
+mod signals {
+    use super::*;
+    use rustix::process::Signal;
+
+    #[test]
+    fn a_broker_without_a_file_serves_this_computer_and_ends_well() {
+        for signal in [Signal::TERM, Signal::INT] {
+            let port = free_port().to_string();
+            let broker = Folder::new().start(&["-p", &port]);
+            let lines = broker.wait_for(RUNNING);
+            let texts: Vec<_> = lines.iter().map(|line| text(line)).collect();
+            let version = env!("CARGO_PKG_VERSION");
+            let start = texts
+                .iter()
+                .position(|line| *line == format!("mqtt-broker version {version} starting"))
+                .expect("a first line");
+            assert_eq!(texts[start + 1], "Using default config.");
+            assert_eq!(
+                texts[start + 2..],
+                [
+                    "Bridge support NOT available.",
+                    "Persistence support NOT available.",
+                    "TLS support NOT available.",
+                    "TLS-PSK support NOT available.",
+                    "Websockets support NOT available.",
+                    "Starting in local only mode. Connections will only be possible from clients \
+                     running on this machine.",
+                    "Create a configuration file which defines a listener to allow remote access.",
+                    "For more details see \
+                     https://mosquitto.org/documentation/authentication-methods/",
+                    &format!("Opening ipv4 listen socket on port {port}."),
+                    &format!("Opening ipv6 listen socket on port {port}."),
+                    &format!("mqtt-broker version {version} running"),
+                ]
+            );
+            for line in &lines {
+                let (time, _) = line.split_once(": ").expect("a time");
+                assert!(time.bytes().all(|byte| byte.is_ascii_digit()), "{line}");
+            }
+            TcpStream::connect(format!("127.0.0.1:{port}")).expect("an open port");
+            let (code, lines) = broker.end(signal);
+            assert_eq!(code, Some(0));
+            let last = lines.last().expect("a last line");
+            assert_eq!(
+                text(last),
+                format!("mqtt-broker version {version} terminating")
+            );
+        }
+    }
+
+    #[test]
+    fn a_quiet_broker_says_nothing() {
+        let port = free_port();
+        let folder = Folder::with(
+            "test.conf",
+            format!("listener {port} 127.0.0.1\nlog_type all\npid_file broker.pid\n"),
+        );
+        let broker = folder.start(&["-q", "-v", "-c", "test.conf"]);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::yield_now();
+        }
+        assert!(folder.path("broker.pid").exists());
+        let (code, lines) = broker.end(Signal::TERM);
+        assert_eq!((code, lines), (Some(0), Vec::new()));
+        assert!(!folder.path("broker.pid").exists());
+    }
+
+    #[test]
+    fn the_log_goes_to_the_file_that_is_named() {
+        let port = free_port();
+        let conf = format!(
+            "listener {port} 127.0.0.1\nlog_dest file my log.txt\nlog_dest stdout\n\
+             log_timestamp false\n"
+        );
+        let folder = Folder::with("test.conf", conf);
+        let broker = folder.start(&["-c", "test.conf"]);
+        broker.wait_for(RUNNING);
+        broker.end(Signal::TERM);
+        let log = std::fs::read_to_string(folder.path("my log.txt")).expect("a log");
+        assert!(log.contains("\nConfig loaded from test.conf.\n"), "{log}");
+        assert!(log.ends_with(" terminating\n"), "{log}");
+    }
+
+    #[test]
+    fn a_broker_in_the_background_outlives_its_command() {
+        let port = free_port();
+        let conf = format!("listener {port} 127.0.0.1\npid_file broker.pid\n");
+        let folder = Folder::with("test.conf", conf);
+        let ended = folder.run(&["-d", "-c", "test.conf"]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        TcpStream::connect(("127.0.0.1", port)).expect("an open port");
+        let text = std::fs::read_to_string(folder.path("broker.pid")).expect("a pid file");
+        let process = rustix::process::Pid::from_raw(text.parse().expect("a number"));
+
+        // A second one fails where people see it.
+        let second = folder.run(&["-d", "-c", "test.conf"]);
+        assert_eq!(second.code, Some(1), "{second:?}");
+        assert!(
+            second.stderr.contains("Address already in use"),
+            "{second:?}"
+        );
+
+        let process = process.expect("not zero");
+        rustix::process::kill_process(process, Signal::TERM).expect("it runs");
+        while TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn a_port_in_use_ends_with_1_and_names_its_owner() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = holder.local_addr().expect("an address").port();
+    let ended = Folder::new().run(&["-p", &port.to_string()]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.contains(&format!("Port {port} is in use by ")),
+        "{ended:?}"
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("Or take another port: mqtt-broker -p "),
+        "{ended:?}"
+    );
+    if cfg!(target_os = "linux") {
+        let process = format!("(process {})", std::process::id());
+        assert!(ended.stderr.contains(&process), "{ended:?}");
+    }
+
+    let folder = Folder::with("test.conf", format!("listener {port} 127.0.0.1\n"));
+    let ended = folder.run(&["-c", "test.conf"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("in test.conf"), "{ended:?}");
+}
+
+#[test]
+fn ports_of_the_command_line_give_way_to_the_file() {
+    let (in_file, typed) = (free_port(), free_port().to_string());
+    let folder = Folder::with("test.conf", format!("listener {in_file} 127.0.0.1\n"));
+    let broker = folder.start(&["-v", "-c", "test.conf", "-p", &typed]);
+    let lines = broker.wait_for(RUNNING);
+    let opened: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains("Opening"))
+        .collect();
+    assert_eq!(opened.len(), 1, "{lines:?}");
+    assert!(
+        opened[0].ends_with(&format!("port {in_file}.")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_verbose_broker_says_how_others_get_in() {
+    let port = free_port().to_string();
+    let broker = Folder::new().start(&["-v", "-p", &port]);
+    broker.wait_for(&format!("type: mqtt-broker -v --lan -p {port}"));
+    drop(broker);
+
+    let broker = Folder::new().start(&["-v", "--lan", "-p", &port]);
+    let lines = broker.wait_for(RUNNING);
+    assert!(
+        !lines.iter().any(|line| line.contains("local only")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn several_ports_are_opened() {
+    let (first, second) = (free_port().to_string(), free_port().to_string());
+    let broker = Folder::new().start(&["-p", &first, "-p", &second]);
+    let lines = broker.wait_for(RUNNING);
+    for port in [first, second] {
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.ends_with(&format!("port {port}."))),
+            "{lines:?}"
+        );
+    }
+}

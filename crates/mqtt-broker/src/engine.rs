@@ -21,6 +21,8 @@ mod publish;
 pub mod settings;
 mod subscribe;
 mod timers;
+mod waiting;
+mod write;
 
 use crate::connection_state::{Connection, ConnectionKey, Stage};
 use crate::log::{Ending, Level, Line};
@@ -157,7 +159,7 @@ impl Engine {
             connected: 0,
             total: self.sessions.len(),
             sockets: self.connections.len(),
-            subscriptions: self.topics.len(),
+            subscriptions: self.topics.count(),
             shared_subscriptions: self.topics.shared(),
             retained: self.retained.len(),
             stored: self.retained.len(),

@@ -15,19 +15,19 @@ pub mod config;
 pub mod log;
 
 mod broker;
-mod listener;
 mod connection;
-pub mod engine;
 mod connection_state;
-mod outbox;
-mod session;
-mod topics;
-mod retained;
-mod trie;
-mod message;
-mod sys;
+pub mod engine;
+mod listener;
 mod memory;
+mod message;
+mod outbox;
+mod retained;
+mod session;
+mod sys;
 pub mod time;
+mod topics;
+mod trie;
 
 pub use broker::{Broker, Running, runtime};
 pub use listener::StartError;

@@ -83,11 +83,6 @@ impl RetainedMessages {
         self.tree.prune(id);
     }
 
-    /// The message of one topic.
-    pub fn get(&self, topic: &Topic) -> Option<&Retained> {
-        self.tree.value(self.tree.find(topic)?).0.as_ref()
-    }
-
     /// Hands the messages that match to `found`, from behind the topic `after`, until it says
     /// `false`; returns whether that was the end of them.
     pub fn for_each(

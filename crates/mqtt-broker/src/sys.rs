@@ -48,8 +48,11 @@ struct Load {
     averages: [f64; 3],
 }
 
+/// Three topics, and the figure that they tell the averages of.
+type LoadRow = (&'static [&'static str; 3], fn(&Counters) -> u64);
+
 /// The figures that have averages: the middle of their topic, and where they are counted.
-const LOADS: [(&[&str; 3], fn(&Counters) -> u64); 9] = {
+const LOADS: [LoadRow; 9] = {
     macro_rules! topics {
         ($middle:literal) => {
             &[

@@ -84,13 +84,8 @@ pub struct Topics {
 
 impl Topics {
     /// How many subscriptions there are, shared ones among them.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.count
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
     }
 
     /// How many of them are shared.
@@ -173,15 +168,6 @@ impl Topics {
         self.shared -= usize::from(place.share.is_some());
         leaf.groups.retain(|group| !group.members.is_empty());
         self.tree.prune(place.node);
-    }
-
-    /// The filter that a place stands for, with its share name.
-    pub fn filter(&self, place: &Place) -> String {
-        let path = self.tree.path(place.node);
-        match &place.share {
-            Some(name) => format!("$share/{name}/{path}"),
-            None => path,
-        }
     }
 
     /// Appends every subscription that a message on `topic` is for: all that are not shared,

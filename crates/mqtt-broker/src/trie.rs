@@ -140,7 +140,8 @@ impl<V: Value> Trie<V> {
     }
 
     /// The path that leads to a place.
-    pub fn path(&self, id: NodeId) -> String {
+    #[cfg(test)]
+    fn path(&self, id: NodeId) -> String {
         let mut levels = Vec::new();
         let mut at = id;
         while at != ROOT {

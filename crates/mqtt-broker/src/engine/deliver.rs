@@ -1,16 +1,14 @@
 //! From a message to the connections of those who hear it: routing, queues, and what is written.
 
 use super::Engine;
-use crate::connection_state::{Connection, ConnectionKey};
+use super::write::{Head, encode_form};
 use crate::log::{Level, Line};
 use crate::message::{Delivery, Identifiers, Message, Publication};
 use crate::outbox::SHARE_FROM;
 use crate::session::SessionKey;
 use crate::time::Time;
 use crate::topics::{Readiness, Target};
-use bytes::Bytes;
-use mqtt_proto::flow::State;
-use mqtt_proto::{Ack, Packet, PacketId, PropertiesBuf, Property, Publish, QoS, Version};
+use mqtt_proto::QoS;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -46,16 +44,6 @@ impl<'a> Outgoing<'a> {
             .get_or_insert_with(|| Arc::new(publication.to_message()))
             .clone()
     }
-}
-
-/// What of a PUBLISH depends on the receiver.
-#[derive(Clone, Copy)]
-struct Head<'a> {
-    qos: QoS,
-    retain: bool,
-    dup: bool,
-    packet_id: Option<PacketId>,
-    identifiers: &'a Identifiers,
 }
 
 impl Engine {
@@ -267,7 +255,7 @@ impl Engine {
     }
 
     /// Whether the client takes one more QoS 1 or 2 message.
-    fn has_window(&self, key: SessionKey) -> bool {
+    pub(super) fn has_window(&self, key: SessionKey) -> bool {
         let session = self.session(key);
         let Some(connection) = session.connection.map(|key| self.connection(key)) else {
             return false;
@@ -285,7 +273,12 @@ impl Engine {
             && connection.has_room(self.settings.max_outbox_bytes)
     }
 
-    fn send_in_flight(&mut self, now: Time, session_key: SessionKey, delivery: Delivery) {
+    pub(super) fn send_in_flight(
+        &mut self,
+        now: Time,
+        session_key: SessionKey,
+        delivery: Delivery,
+    ) {
         let session = &mut self.sessions[session_key.0 as usize];
         let Some(key) = session.connection else {
             return;
@@ -337,239 +330,9 @@ impl Engine {
         }
     }
 
-    fn note_too_large(&mut self, key: SessionKey, len: usize) {
+    pub(super) fn note_too_large(&mut self, key: SessionKey, len: usize) {
         self.counters.publish_dropped += 1;
         self.log_client(key, |client| Line::TooLargeSend { client, len });
-    }
-
-    /// A session has its client back: what was in flight is sent again, in order [MQTT-4.4.0-1].
-    pub(super) fn resume(&mut self, now: Time, key: SessionKey) {
-        let session = self.session_mut(key);
-        session.resend = session.outgoing.iter().map(|entry| entry.id).collect();
-        session.drop_expired(now);
-        self.send_waiting(now, key);
-    }
-
-    /// Sends what waits for a session as far as its client takes it: first what was in flight
-    /// before, then retained messages of new subscriptions, then the queue.
-    pub(super) fn send_waiting(&mut self, now: Time, key: SessionKey) {
-        let session = self.session(key);
-        if session.resend.is_empty() && session.scans.is_empty() && session.queue.is_empty() {
-            return;
-        }
-        let Some(connection) = session.connection else {
-            return;
-        };
-        while let Some(&id) = self.session(key).resend.front() {
-            if !self.has_window(key) {
-                return;
-            }
-            self.session_mut(key).resend.pop_front();
-            self.send_again(now, connection, key, id);
-        }
-        if !self.send_retained(now, connection, key) {
-            return;
-        }
-        self.send_queue(now, connection, key);
-    }
-
-    fn send_queue(&mut self, now: Time, connection: ConnectionKey, key: SessionKey) {
-        while let Some(first) = self.session(key).queue.front() {
-            let (qos, is_expired) = (first.qos, first.message.is_expired(now));
-            let may_send = match qos {
-                _ if is_expired => true,
-                QoS::AtMostOnce => self
-                    .connection(connection)
-                    .has_room(self.settings.max_outbox_bytes),
-                _ => self.has_window(key),
-            };
-            if !may_send {
-                return;
-            }
-            let Some(delivery) = self.session_mut(key).pop() else {
-                return;
-            };
-            if is_expired {
-                continue;
-            }
-            if qos == QoS::AtMostOnce {
-                let head = Head {
-                    qos,
-                    retain: delivery.retain,
-                    dup: false,
-                    packet_id: None,
-                    identifiers: &delivery.identifiers,
-                };
-                self.write_message(now, connection, key, &delivery.message, head);
-            } else {
-                self.send_in_flight(now, key, delivery);
-            }
-        }
-        self.session_mut(key).is_dropping = false;
-    }
-
-    /// Sends a message or its release once more, under the same identifier.
-    fn send_again(&mut self, now: Time, connection: ConnectionKey, key: SessionKey, id: PacketId) {
-        let entry = self
-            .session(key)
-            .outgoing
-            .iter()
-            .find(|entry| entry.id == id);
-        let Some((state, delivery)) = entry.map(|entry| (entry.state, entry.message.clone()))
-        else {
-            return;
-        };
-        match (state, delivery) {
-            (State::AwaitPubComp, _) | (_, None) => {
-                self.log_client(key, |client| Line::SendingPubrel {
-                    client,
-                    mid: id.get(),
-                });
-                self.send(connection, &Packet::PubRel(Ack::success(id)));
-            }
-            (State::AwaitPubAck | State::AwaitPubRec, Some(delivery)) => {
-                let head = Head {
-                    qos: delivery.qos,
-                    retain: delivery.retain,
-                    dup: true, // [MQTT-3.3.1-1]
-                    packet_id: Some(id),
-                    identifiers: &delivery.identifiers,
-                };
-                if !self.write_message(now, connection, key, &delivery.message, head) {
-                    self.session_mut(key).outgoing.remove(id);
-                }
-            }
-        }
-    }
-
-    /// Goes on with retained messages for new subscriptions; `true` when all have been sent.
-    fn send_retained(&mut self, now: Time, connection: ConnectionKey, key: SessionKey) -> bool {
-        const PORTION: usize = 64;
-        while let Some(scan) = self.sessions[key.0 as usize].scans.front_mut() {
-            let mut portion = Vec::new();
-            let (until, after) = (scan.until, scan.after.take());
-            let is_end = self
-                .retained
-                .for_each(&scan.filter, after.as_deref(), &mut |retained| {
-                    if retained.serial <= until && !retained.message.is_expired(now) {
-                        portion.push(retained.message.clone());
-                    }
-                    portion.len() < PORTION
-                });
-            scan.after = after;
-            let (qos, identifier) = (scan.qos, scan.identifier);
-            for message in &portion {
-                let qos = if self.settings.upgrade_outgoing_qos {
-                    qos
-                } else {
-                    qos.min(message.qos)
-                };
-                let has_room = match qos {
-                    QoS::AtMostOnce => self
-                        .connection(connection)
-                        .has_room(self.settings.max_outbox_bytes),
-                    _ => self.has_window(key),
-                };
-                if !has_room {
-                    return false;
-                }
-                let identifiers = Identifiers::from(identifier);
-                if qos == QoS::AtMostOnce {
-                    let head = Head {
-                        qos,
-                        retain: true,
-                        dup: false,
-                        packet_id: None,
-                        identifiers: &identifiers,
-                    };
-                    self.write_message(now, connection, key, message, head);
-                } else {
-                    let delivery = Delivery {
-                        message: message.clone(),
-                        qos,
-                        retain: true,
-                        identifiers,
-                        share: None,
-                    };
-                    self.send_in_flight(now, key, delivery);
-                }
-                if let Some(scan) = self.session_mut(key).scans.front_mut() {
-                    scan.after = Some(message.topic.clone());
-                }
-            }
-            if is_end {
-                self.session_mut(key).scans.pop_front();
-            }
-        }
-        true
-    }
-
-    fn write_message(
-        &mut self,
-        now: Time,
-        key: ConnectionKey,
-        session: SessionKey,
-        message: &Arc<Message>,
-        head: Head<'_>,
-    ) -> bool {
-        let shared = (message.payload.len() >= SHARE_FROM).then(|| message.payload.clone());
-        self.write_publish(now, key, session, &Publication::of(message), shared, head)
-    }
-
-    /// Puts one PUBLISH into an outbox; `false` if it is larger than the client takes.
-    fn write_publish(
-        &mut self,
-        now: Time,
-        key: ConnectionKey,
-        session: SessionKey,
-        publication: &Publication<'_>,
-        shared: Option<Bytes>,
-        head: Head<'_>,
-    ) -> bool {
-        let connection = &mut self.connections[key.0 as usize];
-        let version = connection.version;
-        let properties = &mut self.properties;
-        let is_known = fill_properties(now, connection, publication, head.identifiers, properties);
-        let packet = Publish {
-            dup: head.dup,
-            qos: head.qos,
-            retain: head.retain,
-            topic: (!is_known).then_some(publication.topic),
-            packet_id: head.packet_id,
-            properties: properties.view(),
-            payload: publication.payload,
-        };
-        let size = packet_size(&packet, version);
-        if size > connection.max_packet_size as usize {
-            self.note_too_large(session, size);
-            return false;
-        }
-        // Its parts came off the wire, and the whole is below the largest packet size.
-        let encoded = match shared {
-            None => connection
-                .outbox
-                .append(&mut self.spare, |out| packet.encode(version, out)),
-            Some(payload) => {
-                let encoded = connection
-                    .outbox
-                    .append(&mut self.spare, |out| packet.encode_head(version, out));
-                connection.outbox.append_shared(payload);
-                encoded
-            }
-        };
-        debug_assert!(encoded.is_ok());
-        self.mark_dirty(key);
-        self.counters.note_publish_sent(publication.payload.len());
-        self.log_client(session, |client| Line::SendingPublish {
-            client,
-            dup: head.dup,
-            qos: head.qos as u8,
-            retain: head.retain,
-            mid: head.packet_id.map_or(0, PacketId::get),
-            topic: publication.topic,
-            len: publication.payload.len(),
-        });
-        true
     }
 
     /// Whether a client may publish here: `$SYS` is ours but for the states of bridges, and
@@ -593,88 +356,4 @@ fn in_flight_bytes(session: &crate::session::Session) -> usize {
     messages
         .map(|delivery| delivery.message.payload.len())
         .sum()
-}
-
-/// Encodes a QoS 0 packet that depends on nothing but version and retain flag.
-fn encode_form(
-    publication: &Publication<'_>,
-    version: Version,
-    retain: bool,
-    scratch: &mut Vec<u8>,
-) -> Range<usize> {
-    let packet = Publish {
-        dup: false,
-        qos: QoS::AtMostOnce,
-        retain,
-        topic: Some(publication.topic),
-        packet_id: None,
-        properties: publication.properties,
-        payload: publication.payload,
-    };
-    let start = scratch.len();
-    let encoded = packet.encode(version, scratch);
-    debug_assert!(encoded.is_ok(), "its parts came off the wire");
-    start..scratch.len()
-}
-
-/// Puts the properties of one PUBLISH together; `true` if a topic alias stands for the topic.
-fn fill_properties(
-    now: Time,
-    connection: &mut Connection,
-    publication: &Publication<'_>,
-    identifiers: &Identifiers,
-    properties: &mut PropertiesBuf,
-) -> bool {
-    properties.clear();
-    if !connection.version.is_v5() {
-        return false;
-    }
-    properties.append(publication.properties);
-    if let Some(end) = publication.expires_at {
-        // Whole seconds that are left; what is begun counts [MQTT-3.3.2-6].
-        let left = end.since(now).as_millis().div_ceil(1000);
-        let left = u32::try_from(left).unwrap_or(u32::MAX);
-        let _ = properties.push(Property::MessageExpiryInterval(left));
-    }
-    let alias = topic_alias(connection, publication);
-    if let Some((alias, _)) = alias {
-        let _ = properties.push(Property::TopicAlias(alias));
-    }
-    for &id in identifiers.as_slice() {
-        let _ = properties.push(Property::SubscriptionIdentifier(id));
-    }
-    alias.is_some_and(|(_, is_known)| is_known)
-}
-
-/// The alias of a topic on this connection, and whether the client knows it already.
-fn topic_alias(connection: &mut Connection, publication: &Publication<'_>) -> Option<(u16, bool)> {
-    let maximum = connection.alias_maximum;
-    if maximum == 0 {
-        return None;
-    }
-    let aliases = &mut connection.aliases.get_or_insert_default().outgoing;
-    if let Some(&alias) = aliases.get(publication.topic) {
-        return Some((alias, true));
-    }
-    let next = u16::try_from(aliases.len())
-        .ok()?
-        .checked_add(1)
-        .filter(|&next| next <= maximum)?;
-    aliases.insert(publication.topic.into(), next);
-    Some((next, false))
-}
-
-fn packet_size(packet: &Publish<'_>, version: Version) -> usize {
-    let properties = if version.is_v5() {
-        packet.properties.wire_len()
-    } else {
-        0
-    };
-    let id = if packet.packet_id.is_some() { 2 } else { 0 };
-    let remaining =
-        2 + packet.topic.map_or(0, |topic| topic.len()) + id + properties + packet.payload.len();
-    let length = u32::try_from(remaining)
-        .ok()
-        .and_then(mqtt_proto::VarInt::new);
-    1 + length.map_or(4, mqtt_proto::VarInt::encoded_len) + remaining
 }

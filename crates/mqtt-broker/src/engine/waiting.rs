@@ -1,0 +1,175 @@
+//! What waited for a client is sent: after a reconnect, an acknowledgement, or room in its outbox.
+
+use super::Engine;
+use super::write::Head;
+use crate::connection_state::ConnectionKey;
+use crate::log::Line;
+use crate::message::{Delivery, Identifiers};
+use crate::session::SessionKey;
+use crate::time::Time;
+use mqtt_proto::flow::State;
+use mqtt_proto::{Ack, Packet, PacketId, QoS};
+
+impl Engine {
+    /// A session has its client back: what was in flight is sent again, in order [MQTT-4.4.0-1].
+    pub(super) fn resume(&mut self, now: Time, key: SessionKey) {
+        let session = self.session_mut(key);
+        session.resend = session.outgoing.iter().map(|entry| entry.id).collect();
+        session.drop_expired(now);
+        self.send_waiting(now, key);
+    }
+
+    /// Sends what waits for a session as far as its client takes it: first what was in flight
+    /// before, then retained messages of new subscriptions, then the queue.
+    pub(super) fn send_waiting(&mut self, now: Time, key: SessionKey) {
+        let session = self.session(key);
+        if session.resend.is_empty() && session.scans.is_empty() && session.queue.is_empty() {
+            return;
+        }
+        let Some(connection) = session.connection else {
+            return;
+        };
+        while let Some(&id) = self.session(key).resend.front() {
+            if !self.has_window(key) {
+                return;
+            }
+            self.session_mut(key).resend.pop_front();
+            self.send_again(now, connection, key, id);
+        }
+        if !self.send_retained(now, connection, key) {
+            return;
+        }
+        self.send_queue(now, connection, key);
+    }
+
+    fn send_queue(&mut self, now: Time, connection: ConnectionKey, key: SessionKey) {
+        while let Some(first) = self.session(key).queue.front() {
+            let (qos, is_expired) = (first.qos, first.message.is_expired(now));
+            let may_send = match qos {
+                _ if is_expired => true,
+                QoS::AtMostOnce => self
+                    .connection(connection)
+                    .has_room(self.settings.max_outbox_bytes),
+                _ => self.has_window(key),
+            };
+            if !may_send {
+                return;
+            }
+            let Some(delivery) = self.session_mut(key).pop() else {
+                return;
+            };
+            if is_expired {
+                continue;
+            }
+            if qos == QoS::AtMostOnce {
+                let head = Head {
+                    qos,
+                    retain: delivery.retain,
+                    dup: false,
+                    packet_id: None,
+                    identifiers: &delivery.identifiers,
+                };
+                self.write_message(now, connection, key, &delivery.message, head);
+            } else {
+                self.send_in_flight(now, key, delivery);
+            }
+        }
+        self.session_mut(key).is_dropping = false;
+    }
+
+    /// Sends a message or its release once more, under the same identifier.
+    fn send_again(&mut self, now: Time, connection: ConnectionKey, key: SessionKey, id: PacketId) {
+        let entry = self
+            .session(key)
+            .outgoing
+            .iter()
+            .find(|entry| entry.id == id);
+        let Some((state, delivery)) = entry.map(|entry| (entry.state, entry.message.clone()))
+        else {
+            return;
+        };
+        match (state, delivery) {
+            (State::AwaitPubComp, _) | (_, None) => {
+                self.log_client(key, |client| Line::SendingPubrel {
+                    client,
+                    mid: id.get(),
+                });
+                self.send(connection, &Packet::PubRel(Ack::success(id)));
+            }
+            (State::AwaitPubAck | State::AwaitPubRec, Some(delivery)) => {
+                let head = Head {
+                    qos: delivery.qos,
+                    retain: delivery.retain,
+                    dup: true, // [MQTT-3.3.1-1]
+                    packet_id: Some(id),
+                    identifiers: &delivery.identifiers,
+                };
+                if !self.write_message(now, connection, key, &delivery.message, head) {
+                    self.session_mut(key).outgoing.remove(id);
+                }
+            }
+        }
+    }
+
+    /// Goes on with retained messages for new subscriptions; `true` when all have been sent.
+    fn send_retained(&mut self, now: Time, connection: ConnectionKey, key: SessionKey) -> bool {
+        const PORTION: usize = 64;
+        while let Some(scan) = self.sessions[key.0 as usize].scans.front_mut() {
+            let mut portion = Vec::new();
+            let (until, after) = (scan.until, scan.after.take());
+            let is_end = self
+                .retained
+                .for_each(&scan.filter, after.as_deref(), &mut |retained| {
+                    if retained.serial <= until && !retained.message.is_expired(now) {
+                        portion.push(retained.message.clone());
+                    }
+                    portion.len() < PORTION
+                });
+            scan.after = after;
+            let (qos, identifier) = (scan.qos, scan.identifier);
+            for message in &portion {
+                let qos = if self.settings.upgrade_outgoing_qos {
+                    qos
+                } else {
+                    qos.min(message.qos)
+                };
+                let has_room = match qos {
+                    QoS::AtMostOnce => self
+                        .connection(connection)
+                        .has_room(self.settings.max_outbox_bytes),
+                    _ => self.has_window(key),
+                };
+                if !has_room {
+                    return false;
+                }
+                let identifiers = Identifiers::from(identifier);
+                if qos == QoS::AtMostOnce {
+                    let head = Head {
+                        qos,
+                        retain: true,
+                        dup: false,
+                        packet_id: None,
+                        identifiers: &identifiers,
+                    };
+                    self.write_message(now, connection, key, message, head);
+                } else {
+                    let delivery = Delivery {
+                        message: message.clone(),
+                        qos,
+                        retain: true,
+                        identifiers,
+                        share: None,
+                    };
+                    self.send_in_flight(now, key, delivery);
+                }
+                if let Some(scan) = self.session_mut(key).scans.front_mut() {
+                    scan.after = Some(message.topic.clone());
+                }
+            }
+            if is_end {
+                self.session_mut(key).scans.pop_front();
+            }
+        }
+        true
+    }
+}

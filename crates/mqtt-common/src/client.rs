@@ -277,6 +277,13 @@ impl Client {
         let (input, output) = connection.split();
         let mut used = 0;
         let outcome = loop {
+            if !self.session.is_open()
+                && input[used..]
+                    .first()
+                    .is_some_and(|byte| !may_be_first(*byte))
+            {
+                break Err(violated("the answer is not MQTT".into()));
+            }
             let (packet, length) = match decode(&input[used..], version, MAX_PACKET_SIZE) {
                 Ok(Some(whole)) => whole,
                 Ok(None) => break Ok(ControlFlow::Continue(())),
@@ -350,8 +357,13 @@ impl Client {
     }
 
     /// The connection is of no more use: what had not left it at QoS 0 is kept for the next one, as
-    /// the session keeps the rest.
-    pub fn drop_connection(&mut self) {
+    /// the session keeps the rest. A broker that broke the protocol still gets the DISCONNECT that
+    /// says so.
+    pub async fn close(&mut self, lost: &Lost) {
+        if let (Lost::Violation { .. }, Some(connection)) = (lost, &mut self.connection) {
+            // It may be gone already, and there is nobody else to tell.
+            let _ = connection.finish(LEAVE_PATIENCE).await;
+        }
         self.session.connection_lost();
         if let Some(connection) = self.connection.take() {
             // PUBLISH with QoS 0, whatever its retain flag.
@@ -475,6 +487,12 @@ fn violated(what: String) -> Lost {
         what,
         too_large: false,
     }
+}
+
+/// Whether a broker's first packet can begin like this: with CONNACK, DISCONNECT or AUTH. Waiting for
+/// the rest of anything else could take for ever.
+fn may_be_first(byte: u8) -> bool {
+    matches!(byte >> 4, 2 | 14 | 15)
 }
 
 /// What bytes mean that are no packet: perhaps the peer is no MQTT broker, or an old one.

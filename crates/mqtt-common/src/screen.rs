@@ -11,6 +11,8 @@ pub struct Screen {
     buffer: Vec<u8>,
     /// A Windows console takes text only and fails on any other byte.
     text_only: bool,
+    /// Whether it does not matter if nobody reads.
+    optional: bool,
 }
 
 impl Default for Screen {
@@ -18,11 +20,17 @@ impl Default for Screen {
         Screen {
             buffer: Vec::new(),
             text_only: cfg!(windows) && io::stdout().is_terminal(),
+            optional: false,
         }
     }
 }
 
 impl Screen {
+    /// From now on errors of stdout do not matter: the program's work lies elsewhere.
+    pub fn make_optional(&mut self) {
+        self.optional = true;
+    }
+
     /// The buffer to append to.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
@@ -62,6 +70,7 @@ impl Screen {
         if self.buffer.capacity() > 4 * BLOCK {
             self.buffer = Vec::new();
         }
-        written.and_then(|()| stdout.flush())
+        let written = written.and_then(|()| stdout.flush());
+        if self.optional { Ok(()) } else { written }
     }
 }

@@ -176,7 +176,8 @@ impl Publisher {
             version: options.common.session.version,
             is_line: options.payload == Payload::Lines,
         };
-        let client = Client::new(options.common);
+        let mut client = Client::new(options.common);
+        client.screen.make_optional();
         Publisher {
             client,
             console,
@@ -200,7 +201,7 @@ impl Publisher {
                 Ok(exit) => return exit,
                 Err(lost) => lost,
             };
-            self.client.drop_connection();
+            self.client.close(&lost).await;
             self.client.explain_loss(&self.console, &lost);
             // One message is not worth waiting for: whoever typed it can type it again.
             if !self.what.is_line || !self.client.was_open() || !lost.is_temporary() {

@@ -101,7 +101,7 @@ impl Subscriber {
                 Ok(exit) => return exit,
                 Err(lost) => lost,
             };
-            self.client.drop_connection();
+            self.client.close(&lost).await;
             self.client.explain_loss(&self.console, &lost);
             if !self.is_worth_another(&lost) {
                 return lost.exit(self.show.version);

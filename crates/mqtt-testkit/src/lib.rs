@@ -1,4 +1,10 @@
 //! What the tests of this workspace share: packets, peers, brokers and the built programs.
 
+pub mod broker;
+pub mod fake_broker;
 pub mod fuzz;
+pub mod peer;
+pub mod program;
 pub mod sample;
+pub mod strangers;
+pub mod tools;

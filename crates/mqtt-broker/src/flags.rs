@@ -67,6 +67,7 @@ fn command() -> Command {
     Command::new(PROGRAM)
         .no_binary_name(true)
         .disable_version_flag(true)
+        .disable_help_flag(true)
         .override_usage("mqtt-broker [-v] [-c FILE | --lan] [-p PORT]...")
         .about("An MQTT 3.1, 3.1.1 and 5 broker.")
         .after_help(AFTER_HELP)
@@ -114,6 +115,13 @@ fn command() -> Command {
                 .long("version")
                 .action(ArgAction::Version)
                 .help("Print the version and end"),
+        )
+        .arg(
+            Arg::new("help")
+                .short('h')
+                .long("help")
+                .action(ArgAction::Help)
+                .help("Print this and end"),
         )
         .arg(
             // Known so that whoever uses it with Mosquitto is told, instead of guessing.
@@ -269,8 +277,7 @@ fn plain_dashes(argument: &str) -> Option<String> {
     // A document makes one long dash of two short ones, so the count says nothing.
     let is_long = command()
         .get_arguments()
-        .any(|arg| arg.get_long() == Some(name))
-        || name == "help";
+        .any(|arg| arg.get_long() == Some(name));
     Some(format!("{}{word}", if is_long { "--" } else { "-" }))
 }
 

@@ -1,7 +1,7 @@
 //! The broker from its first line to its last.
 
 use crate::program::{Folder, free_port};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 
 /// The line after which clients can connect.
 const RUNNING: &str = concat!(
@@ -10,15 +10,16 @@ const RUNNING: &str = concat!(
     " running"
 );
 
-/// The text of a line after its time.
-fn text(line: &str) -> &str {
-    line.split_once(": ").map_or(line, |(_, text)| text)
-}
-
 #[cfg(unix)]
 mod signals {
     use super::*;
     use rustix::process::Signal;
+    use std::net::TcpStream;
+
+    /// The text of a line after its time.
+    fn text(line: &str) -> &str {
+        line.split_once(": ").map_or(line, |(_, text)| text)
+    }
 
     #[test]
     fn a_broker_without_a_file_serves_this_computer_and_ends_well() {

@@ -110,27 +110,28 @@ fn command() -> Command {
                 .help("Run in the background (not on Windows)"),
         )
         .arg(switch("test-config").help("Check the file of -c and end"))
-        .arg(
-            Arg::new("version")
-                .long("version")
-                .action(ArgAction::Version)
-                .help("Print the version and end"),
-        )
-        .arg(
-            Arg::new("help")
-                .short('h')
-                .long("help")
-                .action(ArgAction::Help)
-                .help("Print this and end"),
-        )
-        .arg(
-            // Known so that whoever uses it with Mosquitto is told, instead of guessing.
-            Arg::new("tls-keylog")
-                .long("tls-keylog")
-                .value_name("FILE")
-                .hide(true),
-        )
+        .args(rare_arguments())
         .version(env!("CARGO_PKG_VERSION"))
+}
+
+/// What is typed once, or by mistake.
+fn rare_arguments() -> [Arg; 3] {
+    [
+        Arg::new("version")
+            .long("version")
+            .action(ArgAction::Version)
+            .help("Print the version and end"),
+        Arg::new("help")
+            .short('h')
+            .long("help")
+            .action(ArgAction::Help)
+            .help("Print this and end"),
+        // Known so that whoever uses it with Mosquitto is told, instead of guessing.
+        Arg::new("tls-keylog")
+            .long("tls-keylog")
+            .value_name("FILE")
+            .hide(true),
+    ]
 }
 
 const AFTER_HELP: &str = "\

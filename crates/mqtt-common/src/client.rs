@@ -4,22 +4,26 @@
 //! has come, and a [`Lost`] connection is followed by [`Client::reopen`] or the end. Output comes
 //! before acknowledgements: a message is acknowledged on the wire after it is on stdout.
 
+mod lost;
+
 use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use mqtt_net::{ConnectError, ConnectOptions, Connection, Turn};
-use mqtt_proto::client::{Abandoned, Event, MAX_PACKET_SIZE, PublishError, Session, Timeout};
-use mqtt_proto::{Properties, Publish, ReasonCode, Version, decode};
+use mqtt_proto::client::{Abandoned, Event, MAX_PACKET_SIZE, PublishError, Session};
+use mqtt_proto::{Publish, ReasonCode, decode};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::console::Console;
-use crate::exit::Exit;
 use crate::hints;
 use crate::options::Common;
 use crate::screen::Screen;
 use crate::trace::Trace;
+use lost::{check, may_be_first, undecodable, violated};
+
+pub use lost::Lost;
 
 /// The pause before a new connection is tried.
 const RETRY: Duration = Duration::from_secs(1);
@@ -27,81 +31,6 @@ const RETRY: Duration = Duration::from_secs(1);
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 /// Above this many unsent bytes a program should not publish more.
 const BACKLOG: usize = 128 * 1024;
-
-/// Why a connection is of no more use.
-#[derive(Debug)]
-pub enum Lost {
-    /// The broker closed it without a word.
-    Closed,
-    /// The system reported an error.
-    Io(io::Error),
-    /// The broker is silent.
-    Timeout(Timeout),
-    /// The broker broke the protocol, or is no broker.
-    Violation {
-        /// What is wrong, in words.
-        what: String,
-        /// Whether a packet was larger than we take.
-        too_large: bool,
-    },
-    /// CONNECT was refused.
-    Refused {
-        /// Why.
-        reason: ReasonCode,
-        /// The broker's own words, if it gave any.
-        text: Option<String>,
-    },
-    /// The broker said good-bye (version 5).
-    Disconnected {
-        /// Why.
-        reason: ReasonCode,
-        /// The broker's own words, if it gave any.
-        text: Option<String>,
-    },
-    /// Stdout takes nothing more.
-    Screen(io::Error),
-}
-
-impl Lost {
-    /// Whether another connection may do better.
-    pub fn is_temporary(&self) -> bool {
-        match self {
-            Lost::Closed | Lost::Io(_) | Lost::Timeout(_) => true,
-            Lost::Violation { .. } | Lost::Screen(_) => false,
-            Lost::Refused { reason, .. } => {
-                matches!(
-                    reason,
-                    ReasonCode::ServerUnavailable | ReasonCode::ServerBusy
-                )
-            }
-            Lost::Disconnected { reason, .. } => !matches!(
-                reason,
-                ReasonCode::NotAuthorized
-                    | ReasonCode::Banned
-                    | ReasonCode::ProtocolError
-                    | ReasonCode::MalformedPacket
-                    | ReasonCode::PacketTooLarge
-                    | ReasonCode::UseAnotherServer
-                    | ReasonCode::ServerMoved
-            ),
-        }
-    }
-
-    /// The exit code if it is the end.
-    pub fn exit(&self, version: Version) -> Exit {
-        match self {
-            Lost::Closed | Lost::Io(_) | Lost::Disconnected { .. } => Exit::LOST,
-            Lost::Timeout(_) => Exit::KEEP_ALIVE,
-            Lost::Violation {
-                too_large: true, ..
-            } => Exit::PACKET_TOO_LARGE,
-            Lost::Violation { .. } => Exit::PROTOCOL,
-            Lost::Refused { reason, .. } => Exit::refused(version, *reason),
-            Lost::Screen(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::DONE,
-            Lost::Screen(_) => Exit::USAGE,
-        }
-    }
-}
 
 /// What a program may do while it handles an event.
 pub struct Link<'a> {
@@ -421,96 +350,8 @@ impl Client {
 
     /// Says why the connection was lost, and what to try.
     pub fn explain_loss(&self, console: &Console, lost: &Lost) {
-        let words =
-            |text: &Option<String>| text.as_ref().map_or(String::new(), |t| format!(" ({t})"));
-        match lost {
-            Lost::Closed if !self.ever_open => {
-                console.error("Error: The connection was lost: the broker closed it without an answer to CONNECT.");
-                console.hint(
-                    "Is this port MQTT without TLS? Does the broker speak this version (-V)?",
-                );
-            }
-            Lost::Closed => console.error("Error: The connection was lost: the broker closed it."),
-            Lost::Io(error) => console.error(&format!("Error: The connection was lost: {error}.")),
-            Lost::Timeout(timeout) => console.error(&format!(
-                "Error: The connection was lost: {timeout} in time."
-            )),
-            Lost::Violation { what, .. } => {
-                console.error(&format!("Error: Protocol error: {what}."));
-            }
-            Lost::Refused { reason, text } => {
-                console.error(&format!(
-                    "{}{}",
-                    hints::refusal(self.session.version(), *reason),
-                    words(text)
-                ));
-                console.hint(hints::refused_because(
-                    *reason,
-                    self.options.session.username.is_some(),
-                ));
-            }
-            Lost::Disconnected { reason, text } => {
-                console.error(&format!(
-                    "Error: The broker ended the connection: {}{}.",
-                    reason.name(),
-                    words(text)
-                ));
-                if *reason == ReasonCode::SessionTakenOver {
-                    let id = self.session.client_id();
-                    console.hint(&format!("Another client has connected with the identifier '{id}'; choose another one with -i."));
-                }
-            }
-            Lost::Screen(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            Lost::Screen(error) => console.error(&format!("Error: Standard output: {error}.")),
-        }
+        lost.explain(self, console);
     }
-}
-
-/// Events that end a connection become its [`Lost`].
-fn check(event: Event<'_>) -> Result<Event<'_>, Lost> {
-    let text = |properties: Properties<'_>| properties.reason_string().map(str::to_owned);
-    match event {
-        Event::Refused { reason, properties } => Err(Lost::Refused {
-            reason,
-            text: text(properties),
-        }),
-        Event::Disconnected { reason, properties } => Err(Lost::Disconnected {
-            reason,
-            text: text(properties),
-        }),
-        event => Ok(event),
-    }
-}
-
-fn violated(what: String) -> Lost {
-    Lost::Violation {
-        what,
-        too_large: false,
-    }
-}
-
-/// Whether a broker's first packet can begin like this: with CONNACK, DISCONNECT or AUTH. Waiting for
-/// the rest of anything else could take for ever.
-fn may_be_first(byte: u8) -> bool {
-    matches!(byte >> 4, 2 | 14 | 15)
-}
-
-/// What bytes mean that are no packet: perhaps the peer is no MQTT broker, or an old one.
-fn undecodable(session: &Session, bytes: &[u8], error: &mqtt_proto::DecodeError) -> Lost {
-    // A broker without version 5 refuses in the form of 3.1.1, which is no CONNACK of version 5.
-    if !session.is_open() && matches!(bytes, [0x20, 2, _, 1, ..]) {
-        return Lost::Refused {
-            reason: ReasonCode::UnsupportedProtocolVersion,
-            text: None,
-        };
-    }
-    let too_large = error.reason == ReasonCode::PacketTooLarge;
-    let what = if session.is_open() {
-        error.to_string()
-    } else {
-        format!("the answer is not MQTT: {error}")
-    };
-    Lost::Violation { what, too_large }
 }
 
 /// Says what has become of messages that cannot be sent again.

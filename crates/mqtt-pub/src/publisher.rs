@@ -1,10 +1,9 @@
 //! The run of mqtt-pub: connect, publish, and leave when the broker has everything.
 
-use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use mqtt_common::client::{Client, Link, Lost, describe_abandoned, sleep_until};
+use mqtt_common::client::{Client, Link, Lost, describe_abandoned};
 use mqtt_common::console::Console;
 use mqtt_common::exit::Exit;
 use mqtt_common::signals::Signals;
@@ -13,7 +12,7 @@ use mqtt_proto::{Properties, Publish, QoS, ReasonCode, Topic, Version};
 use tokio::time::Instant;
 
 use crate::options::{Options, Payload};
-use crate::source::{Input, Lines};
+use crate::source::{Lines, Source};
 
 /// Lines are kept for a broker that is away this long; then they are reported instead.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,88 +38,6 @@ pub async fn run(options: Options, console: Console) -> Exit {
         () = signals.stop() => publisher.stopped(),
     };
     publisher.finish(exit).await
-}
-
-/// What is published.
-enum Source {
-    /// One message, some times over.
-    Repeated {
-        payload: Vec<u8>,
-        left: u64,
-        delay: Duration,
-        next: Option<Instant>,
-    },
-    /// The lines of standard input.
-    Lines { input: Input, lines: Lines },
-}
-
-impl Source {
-    fn new(options: &Options, console: &Console) -> Result<Source, Exit> {
-        let payload = match &options.payload {
-            Payload::Lines => {
-                return Ok(Source::Lines {
-                    input: Input::new(),
-                    lines: Lines::default(),
-                });
-            }
-            Payload::Message(bytes) => bytes.clone(),
-            Payload::File(path) => std::fs::read(path).map_err(|error| {
-                console.error(&format!(
-                    "Error: Unable to read the file '{}': {error}.",
-                    path.display()
-                ));
-                Exit::USAGE
-            })?,
-            Payload::Stdin => all_input().map_err(|error| {
-                console.error(&format!("Error: {error}."));
-                Exit::USAGE
-            })?,
-        };
-        Ok(Source::Repeated {
-            payload,
-            left: options.repeat,
-            delay: options.delay,
-            next: None,
-        })
-    }
-
-    /// Waits until there may be something to publish. May be dropped at its await.
-    async fn ready(&mut self) -> io::Result<()> {
-        match self {
-            Source::Repeated { next, .. } => {
-                sleep_until(*next).await;
-                *next = None;
-                Ok(())
-            }
-            Source::Lines { input, lines } if lines.is_hungry() => {
-                match input.next().await? {
-                    Some(block) => lines.push(block),
-                    None => lines.end(),
-                }
-                Ok(())
-            }
-            Source::Lines { .. } => std::future::pending().await,
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        match self {
-            Source::Repeated { left, .. } => *left == 0,
-            Source::Lines { lines, .. } => lines.is_done(),
-        }
-    }
-}
-
-fn all_input() -> io::Result<Vec<u8>> {
-    let mut payload = Vec::new();
-    io::stdin().lock().read_to_end(&mut payload)?;
-    if payload.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "Zero length input; an empty message is sent with -n",
-        ));
-    }
-    Ok(payload)
 }
 
 struct Publisher {
@@ -393,19 +310,6 @@ impl Publisher {
                 "Error: Line {} and all after it were not sent.",
                 self.count + 1
             ));
-        }
-    }
-}
-
-impl Source {
-    /// The last message has been delivered: the pause before the next one begins.
-    fn delivered(&mut self) {
-        if let Source::Repeated {
-            left, delay, next, ..
-        } = self
-            && *left > 0
-        {
-            *next = Some(Instant::now() + *delay);
         }
     }
 }

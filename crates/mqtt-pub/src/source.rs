@@ -2,13 +2,115 @@
 
 use std::io::{self, Read};
 use std::thread;
+use std::time::Duration;
 
+use mqtt_common::client::sleep_until;
+use mqtt_common::console::Console;
+use mqtt_common::exit::Exit;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::options::{Options, Payload};
 
 /// How much is read from standard input at once.
 const BLOCK: usize = 64 * 1024;
 /// How many blocks are read ahead.
 const AHEAD: usize = 2;
+
+/// What is published.
+pub enum Source {
+    /// One message, some times over.
+    Repeated {
+        payload: Vec<u8>,
+        left: u64,
+        delay: Duration,
+        next: Option<Instant>,
+    },
+    /// The lines of standard input.
+    Lines { input: Input, lines: Lines },
+}
+
+impl Source {
+    /// Reads what is to be read at once; says what is wrong with it on the console.
+    pub fn new(options: &Options, console: &Console) -> Result<Source, Exit> {
+        let payload = match &options.payload {
+            Payload::Lines => {
+                return Ok(Source::Lines {
+                    input: Input::new(),
+                    lines: Lines::default(),
+                });
+            }
+            Payload::Message(bytes) => bytes.clone(),
+            Payload::File(path) => std::fs::read(path).map_err(|error| {
+                console.error(&format!(
+                    "Error: Unable to read the file '{}': {error}.",
+                    path.display()
+                ));
+                Exit::USAGE
+            })?,
+            Payload::Stdin => all_input().map_err(|error| {
+                console.error(&format!("Error: {error}."));
+                Exit::USAGE
+            })?,
+        };
+        Ok(Source::Repeated {
+            payload,
+            left: options.repeat,
+            delay: options.delay,
+            next: None,
+        })
+    }
+
+    /// Waits until there may be something to publish. May be dropped at its await.
+    pub async fn ready(&mut self) -> io::Result<()> {
+        match self {
+            Source::Repeated { next, .. } => {
+                sleep_until(*next).await;
+                *next = None;
+                Ok(())
+            }
+            Source::Lines { input, lines } if lines.is_hungry() => {
+                match input.next().await? {
+                    Some(block) => lines.push(block),
+                    None => lines.end(),
+                }
+                Ok(())
+            }
+            Source::Lines { .. } => std::future::pending().await,
+        }
+    }
+
+    /// Whether all of it has been published.
+    pub fn is_done(&self) -> bool {
+        match self {
+            Source::Repeated { left, .. } => *left == 0,
+            Source::Lines { lines, .. } => lines.is_done(),
+        }
+    }
+
+    /// The last message has been delivered: the pause before the next one begins.
+    pub fn delivered(&mut self) {
+        if let Source::Repeated {
+            left, delay, next, ..
+        } = self
+            && *left > 0
+        {
+            *next = Some(Instant::now() + *delay);
+        }
+    }
+}
+
+fn all_input() -> io::Result<Vec<u8>> {
+    let mut payload = Vec::new();
+    io::stdin().lock().read_to_end(&mut payload)?;
+    if payload.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "Zero length input; an empty message is sent with -n",
+        ));
+    }
+    Ok(payload)
+}
 
 /// Standard input in blocks, read by a thread of its own: a read cannot be interrupted.
 ///

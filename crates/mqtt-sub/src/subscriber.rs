@@ -101,8 +101,12 @@ impl Subscriber {
                 Ok(exit) => return exit,
                 Err(lost) => lost,
             };
-            self.client.close(&lost).await;
             self.client.explain_loss(&self.console, &lost);
+            if matches!(lost, Lost::Screen(_)) {
+                // The connection is fine, and deserves a good-bye.
+                return lost.exit(self.show.version);
+            }
+            self.client.close(&lost).await;
             if !self.is_worth_another(&lost) {
                 return lost.exit(self.show.version);
             }

@@ -319,8 +319,8 @@ impl Core {
 
     /// Whether a connection has more to write than it may, before it may ask for more.
     pub(crate) fn has_backlog(&self, key: ConnectionKey) -> bool {
-        !self.engine.is_closing(key)
-            && self.engine.outbox(key).len() > self.engine.settings().max_outbox_bytes
+        let limit = self.engine.settings().max_outbox_bytes;
+        !self.engine.is_closing(key) && !self.engine.outbox(key).has_room(limit)
     }
 
     pub(crate) fn take_read_buffer(&mut self) -> Vec<MaybeUninit<u8>> {
@@ -445,6 +445,7 @@ fn settings(config: &Config, log: &Log) -> Settings {
         global_max_clients: or_max(config.global_max_clients),
         global_max_connections: or_max(config.global_max_connections),
         sys_interval: seconds(config.sys_interval).unwrap_or(0),
+        retain_expiry_interval: seconds(config.retain_expiry_interval).unwrap_or(60),
         ..Settings::default()
     }
 }

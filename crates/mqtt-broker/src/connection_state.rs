@@ -70,6 +70,6 @@ pub struct Connection {
 impl Connection {
     /// Whether another packet may still be put into the outbox.
     pub fn has_room(&self, limit: usize) -> bool {
-        self.outbox.len() < limit
+        self.outbox.has_room(limit)
     }
 }

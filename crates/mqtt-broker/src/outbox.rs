@@ -18,6 +18,15 @@ enum Chunk {
     Shared(Bytes),
 }
 
+impl Chunk {
+    fn shared_len(&self) -> usize {
+        match self {
+            Chunk::Small(_) => 0,
+            Chunk::Shared(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// Bytes in the order in which they must leave. Empty, it holds no memory.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -26,7 +35,13 @@ pub struct Outbox {
     sent: usize,
     more: VecDeque<Chunk>,
     len: usize,
+    /// How many of `more` are shared payloads.
+    shared: usize,
 }
+
+/// So many large payloads may wait in one outbox. They are shared, and so weigh less than the
+/// bytes they have: what is counted in bytes is what was copied.
+const SHARED_LIMIT: usize = 16;
 
 impl Outbox {
     /// How many bytes wait.
@@ -37,6 +52,15 @@ impl Outbox {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Whether a message may still be put behind what waits, if at most `limit` copied bytes may.
+    pub fn has_room(&self, limit: usize) -> bool {
+        if self.shared == 0 {
+            return self.len < limit;
+        }
+        let large: usize = self.more.iter().map(Chunk::shared_len).sum();
+        self.shared < SHARED_LIMIT && self.len - large.min(self.len) < limit
     }
 
     /// Appends what `write` writes; `spare` is where an empty outbox takes its buffer from.
@@ -74,6 +98,7 @@ impl Outbox {
     /// Appends a large payload without copying it.
     pub fn append_shared(&mut self, bytes: Bytes) {
         self.len += bytes.len();
+        self.shared += 1;
         self.more.push_back(Chunk::Shared(bytes));
     }
 
@@ -117,8 +142,12 @@ impl Outbox {
             self.sent = 0;
             if !self.front.is_empty() {
                 recycle(std::mem::take(&mut self.front), spare);
-            } else if let Some(Chunk::Small(bytes)) = self.more.pop_front() {
-                recycle(bytes, spare);
+            } else {
+                match self.more.pop_front() {
+                    Some(Chunk::Small(bytes)) => recycle(bytes, spare),
+                    Some(Chunk::Shared(_)) => self.shared -= 1,
+                    None => {}
+                }
             }
         }
         if self.len == 0 && self.more.capacity() > 0 {

@@ -40,11 +40,14 @@ pub struct Settings {
     pub global_max_connections: usize,
     /// Seconds between two rounds of `$SYS`; 0: no `$SYS`.
     pub sys_interval: u32,
+    /// Seconds between two looks for retained messages that have expired.
+    pub retain_expiry_interval: u32,
     /// Subscriptions of one session.
     pub max_subscriptions: usize,
     /// Seconds that a connection may take until its CONNECT is there.
     pub connect_timeout: u32,
-    /// Bytes that may wait for a slow reader before nothing more is put behind them.
+    /// Bytes that may wait for a slow reader before nothing more is put behind them; of payloads
+    /// that are shared a fixed number may wait besides.
     pub max_outbox_bytes: usize,
 }
 
@@ -91,9 +94,10 @@ impl Default for Settings {
             global_max_clients: usize::MAX,
             global_max_connections: usize::MAX,
             sys_interval: 10,
+            retain_expiry_interval: 60,
             max_subscriptions: 1_000_000,
             connect_timeout: 30,
-            max_outbox_bytes: 1024 * 1024,
+            max_outbox_bytes: 4 * 1024 * 1024,
         }
     }
 }

@@ -8,7 +8,6 @@ use crate::time::Time;
 use mqtt_proto::ReasonCode;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Duration;
 
 /// What a timer is for. The numbers tell whether it still is: nothing is ever taken out of the
 /// heap before its time, a timer that has lost its meaning does nothing.
@@ -47,9 +46,6 @@ impl Default for Timers {
     }
 }
 
-/// How often retained messages are looked through.
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
-
 impl Engine {
     fn arm(&mut self, at: Time, timer: Timer) {
         if self.timers.heap.len() >= self.timers.sweep_at {
@@ -78,7 +74,12 @@ impl Engine {
         if self.settings.sys_interval > 0 {
             self.arm(now, Timer::Sys);
         }
-        self.arm(now + HOUSEKEEPING, Timer::Housekeeping);
+        self.arm_housekeeping(now);
+    }
+
+    fn arm_housekeeping(&mut self, now: Time) {
+        let seconds = self.settings.retain_expiry_interval.max(1);
+        self.arm(now.plus_seconds(seconds), Timer::Housekeeping);
     }
 
     pub(super) fn arm_connect_deadline(&mut self, now: Time, key: ConnectionKey) {
@@ -148,7 +149,7 @@ impl Engine {
             }
             Timer::Housekeeping => {
                 self.retained.expire(now);
-                self.arm(now + HOUSEKEEPING, Timer::Housekeeping);
+                self.arm_housekeeping(now);
             }
         }
     }

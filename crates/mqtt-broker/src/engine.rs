@@ -24,7 +24,8 @@ mod timers;
 mod waiting;
 mod write;
 
-use crate::connection_state::{Connection, ConnectionKey, Stage};
+pub use crate::connection_state::ConnectionKey;
+use crate::connection_state::{Connection, Stage};
 use crate::log::{Ending, Level, Line};
 use crate::outbox::Outbox;
 use crate::retained::RetainedMessages;

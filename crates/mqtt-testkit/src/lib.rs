@@ -8,3 +8,5 @@ pub mod program;
 pub mod sample;
 pub mod strangers;
 pub mod tools;
+#[cfg(feature = "world")]
+pub mod world;

@@ -69,6 +69,8 @@ struct Link {
     unread: Vec<u8>,
     /// What the broker has sent and the test has not looked at yet.
     inbox: Vec<u8>,
+    /// How much of it the test has looked at.
+    seen: usize,
     /// How many more bytes the client reads from its socket.
     window: usize,
 }

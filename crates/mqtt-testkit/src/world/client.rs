@@ -394,9 +394,12 @@ impl Client {
         self.world.inner.borrow().links[self.link].key.is_some()
     }
 
-    /// The bytes that have come, without looking at them.
+    /// Takes the bytes that have come, without looking at them.
     pub fn take_bytes(&self) -> Vec<u8> {
-        std::mem::take(&mut self.world.inner.borrow_mut().links[self.link].inbox)
+        let mut inner = self.world.inner.borrow_mut();
+        let link = &mut inner.links[self.link];
+        let seen = std::mem::take(&mut link.seen);
+        std::mem::take(&mut link.inbox).split_off(seen)
     }
 
     /// Takes the next packet, if one has come.
@@ -404,14 +407,23 @@ impl Client {
     /// # Panics
     /// If the broker has sent what is no packet, or one that a server may not send.
     pub fn next<R>(&self, look: impl FnOnce(&Packet<'_>) -> R) -> Option<R> {
-        let inbox = self.take_bytes();
-        let (result, used) = match decode(&inbox, self.version, ANY_SIZE) {
+        // Taken out so that `look` may use the world.
+        let (inbox, seen) = {
+            let mut inner = self.world.inner.borrow_mut();
+            let link = &mut inner.links[self.link];
+            (std::mem::take(&mut link.inbox), link.seen)
+        };
+        let (result, used) = match decode(&inbox[seen..], self.version, ANY_SIZE) {
             Ok(Some((packet, used))) => (Some(look(&packet)), used),
             Ok(None) => (None, 0),
             Err(error) => panic!("the broker sent what is no packet: {error} in {inbox:x?}"),
         };
         let mut inner = self.world.inner.borrow_mut();
-        inner.links[self.link].inbox = inbox[used..].to_vec();
+        let link = &mut inner.links[self.link];
+        (link.inbox, link.seen) = (inbox, seen + used);
+        if link.seen == link.inbox.len() {
+            (link.inbox, link.seen) = (Vec::new(), 0);
+        }
         result
     }
 
@@ -476,37 +488,17 @@ impl Client {
         .collect()
     }
 
-    /// Takes PUBLISH packets and acknowledges each, until no more come; their payloads as text.
+    /// Takes PUBLISH packets and goes through the handshake of each, until no more come; their
+    /// payloads as text.
     ///
     /// # Panics
     /// If another packet comes.
     pub fn drain(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        loop {
-            let heard = self.hear_all();
-            if heard.is_empty() {
-                return all;
-            }
-            for message in &heard {
-                all.push(message.text());
-            }
-            for message in heard {
-                match message.qos {
-                    0 => {}
-                    1 => self.puback(message.id),
-                    _ => self.pubrec(message.id),
-                }
-            }
-            self.finish_releases(&mut all);
-        }
-    }
-
-    /// Answers every PUBREL that has come; PUBLISH packets in between are taken as well.
-    fn finish_releases(&self, all: &mut Vec<String>) {
         enum Came {
             Release(u16),
             Message(Message),
         }
+        let mut all = Vec::new();
         while let Some(came) = self.next(|packet| match packet {
             Packet::PubRel(ack) => Came::Release(ack.packet_id.get()),
             Packet::Publish(publish) => Came::Message(Message::of(publish)),
@@ -524,6 +516,7 @@ impl Client {
                 }
             }
         }
+        all
     }
 
     /// Takes a PUBACK of this identifier; its reason.

@@ -180,6 +180,23 @@ impl RawPeer {
         assert_eq!(show(&self.read), "", "the broker sent this (left)");
     }
 
+    /// Whether anything comes within `limit`, or has come: for peers of which silence is expected.
+    ///
+    /// # Panics
+    /// If the system refuses the limit, which it does only if it is zero.
+    pub fn is_answered(&mut self, limit: Duration) -> bool {
+        self.stream
+            .set_read_timeout(Some(limit))
+            .expect("the limit is not zero");
+        let mut block = [0; 4096];
+        let count = self.stream.read(&mut block).unwrap_or(0);
+        self.read.extend_from_slice(&block[..count]);
+        self.stream
+            .set_read_timeout(Some(LIMIT))
+            .expect("the limit is not zero");
+        !self.read.is_empty()
+    }
+
     /// Sends PINGREQ and expects PINGRESP to be the next that comes: nothing else was on its way.
     ///
     /// # Panics

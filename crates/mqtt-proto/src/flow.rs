@@ -276,6 +276,11 @@ impl<M> Incoming<M> {
         self.awaiting_pubrel.iter().map(|(&id, message)| (id, message))
     }
 
+    /// What waits, to change, in no order.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut M> {
+        self.awaiting_pubrel.values_mut()
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.awaiting_pubrel = HashMap::new();

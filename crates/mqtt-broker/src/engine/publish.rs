@@ -8,7 +8,9 @@ use crate::session::{SessionKey, Unreleased};
 use crate::time::Time;
 use bytes::Bytes;
 use mqtt_proto::flow::FlowError;
-use mqtt_proto::{Ack, Packet, PacketId, Properties, Publish, QoS, ReasonCode, Topic, Version};
+use mqtt_proto::{
+    Ack, Packet, PacketId, Properties, PropertiesBuf, Publish, QoS, ReasonCode, Topic, Version,
+};
 use std::sync::Arc;
 
 /// Unreleased QoS 2 messages of a client below version 5, which cannot be told a receive maximum.
@@ -42,16 +44,9 @@ impl Engine {
             return self.answer_refused(key, session, publish, ReasonCode::NotAuthorized);
         }
         self.log_publish(session, publish, topic, PublishLog::Received);
-        let mut scratch = std::mem::take(&mut self.properties);
+        let mut scratch = PropertiesBuf::new();
+        let properties = forwarded(publish.properties, &mut scratch);
         let expiry = publish.properties.message_expiry_interval();
-        let copied;
-        let properties = if publish.properties.is_empty() {
-            Properties::EMPTY
-        } else {
-            copied = mqtt_proto::PropertiesBuf::from(forwarded(publish.properties, &mut scratch));
-            copied.view()
-        };
-        self.properties = scratch;
         let publication = Publication {
             topic,
             payload: publish.payload,

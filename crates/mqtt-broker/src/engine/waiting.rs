@@ -15,6 +15,11 @@ impl Engine {
     pub(super) fn resume(&mut self, now: Time, key: SessionKey) {
         let session = self.session_mut(key);
         session.resend = session.outgoing.iter().map(|entry| entry.id).collect();
+        // What the client sends again now, it repeats rightly.
+        session
+            .incoming
+            .values_mut()
+            .for_each(|unreleased| unreleased.repeats = 0);
         session.drop_expired(now);
         self.send_waiting(now, key);
     }

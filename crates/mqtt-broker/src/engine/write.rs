@@ -48,7 +48,16 @@ impl Engine {
         let connection = &mut self.connections[key.0 as usize];
         let version = connection.version;
         let properties = &mut self.properties;
-        let is_known = fill_properties(now, connection, publication, head.identifiers, properties);
+        let alias = topic_alias(connection, publication);
+        fill_properties(
+            now,
+            connection.version,
+            publication,
+            alias,
+            head.identifiers,
+            properties,
+        );
+        let is_known = alias.is_some_and(|(_, is_known)| is_known);
         let packet = Publish {
             dup: head.dup,
             qos: head.qos,
@@ -60,6 +69,10 @@ impl Engine {
         };
         let size = packet_size(&packet, version);
         if size > connection.max_packet_size as usize {
+            if let (Some((_, false)), Some(aliases)) = (alias, &mut connection.aliases) {
+                // The client will not get to know it.
+                aliases.outgoing.remove(publication.topic);
+            }
             self.note_too_large(session, size);
             return false;
         }
@@ -114,17 +127,18 @@ pub(super) fn encode_form(
     start..scratch.len()
 }
 
-/// Puts the properties of one PUBLISH together; `true` if a topic alias stands for the topic.
+/// Puts the properties of one PUBLISH together.
 fn fill_properties(
     now: Time,
-    connection: &mut Connection,
+    version: Version,
     publication: &Publication<'_>,
+    alias: Option<(u16, bool)>,
     identifiers: &Identifiers,
     properties: &mut PropertiesBuf,
-) -> bool {
+) {
     properties.clear();
-    if !connection.version.is_v5() {
-        return false;
+    if !version.is_v5() {
+        return;
     }
     properties.append(publication.properties);
     if let Some(end) = publication.expires_at {
@@ -133,14 +147,12 @@ fn fill_properties(
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         let _ = properties.push(Property::MessageExpiryInterval(left));
     }
-    let alias = topic_alias(connection, publication);
     if let Some((alias, _)) = alias {
         let _ = properties.push(Property::TopicAlias(alias));
     }
     for &id in identifiers.as_slice() {
         let _ = properties.push(Property::SubscriptionIdentifier(id));
     }
-    alias.is_some_and(|(_, is_known)| is_known)
 }
 
 /// The alias of a topic on this connection, and whether the client knows it already.

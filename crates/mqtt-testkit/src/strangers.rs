@@ -15,7 +15,7 @@ pub fn stranger(program: &str, package: &str) -> Option<PathBuf> {
         .iter()
         .map(|folder| Path::new(folder).join(program))
         .find(|path| path.exists());
-    path.or_else(|| missing(program, package))
+    path.or_else(|| missing(program, package, is_ci()))
 }
 
 /// Python with paho-mqtt, as [`stranger`]: the command lacks only the script's text.
@@ -29,7 +29,7 @@ pub fn paho() -> Option<Command> {
         .output()
         .is_ok_and(|output| output.status.success());
     if !found {
-        return missing("paho-mqtt", "python3-paho-mqtt");
+        return missing("paho-mqtt", "python3-paho-mqtt", is_ci());
     }
     let mut command = Command::new(python);
     // Unbuffered, so that a line can be waited for.
@@ -37,13 +37,33 @@ pub fn paho() -> Option<Command> {
     Some(command)
 }
 
-fn missing<T>(what: &str, package: &str) -> Option<T> {
-    let must_be_there = std::env::var("CI").is_ok_and(|value| value == "true");
+fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
+fn missing<T>(what: &str, package: &str, must_be_there: bool) -> Option<T> {
     assert!(
         !must_be_there,
         "{what} is missing: apt-get install {package}"
     );
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
     eprintln!("skipped: {test} needs {what} (apt-get install {package})");
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_stranger_skips_the_test() {
+        assert_eq!(missing::<PathBuf>("nobody", "nothing", false), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "nobody is missing: apt-get install nothing")]
+    fn a_missing_stranger_fails_where_all_are_installed() {
+        missing::<PathBuf>("nobody", "nothing", true);
+    }
 }

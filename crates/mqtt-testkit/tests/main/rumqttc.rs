@@ -206,11 +206,9 @@ impl<C: Client> Session<C> {
         if let Some(message) = self.messages.pop_front() {
             return message;
         }
-        loop {
-            match self.client.next() {
-                Heard::Message(message) => return message,
-                other => panic!("expected a message, got {other:?}"),
-            }
+        match self.client.next() {
+            Heard::Message(message) => message,
+            other => panic!("expected a message, got {other:?}"),
         }
     }
 

@@ -46,7 +46,11 @@ fn start(version: Version) -> SocketAddr {
     } else {
         config.v4 = servers;
     }
-    std::thread::spawn(move || Broker::new(config).start());
+    std::thread::spawn(move || {
+        if let Err(error) = Broker::new(config).start() {
+            panic!("rumqttd ends: {error}");
+        }
+    });
     let start = Instant::now();
     while TcpStream::connect(address).is_err() {
         assert!(
@@ -100,16 +104,12 @@ fn our_subscriber_leaves_a_will_at_rumqttd() {
     assert!(printed.iter().any(|line| line == "gone"), "{printed:#?}");
 }
 
-/// Whether a client that connects now and asks is answered at all.
-fn still_answers(address: SocketAddr) -> bool {
-    let Ok(stream) = TcpStream::connect(address) else {
-        return false;
-    };
-    drop(stream);
+/// Whether a client that connects now is answered within `seconds`.
+fn answers(address: SocketAddr, client_id: &str, seconds: u64) -> bool {
     let mut peer = RawPeer::open(address, Version::V4);
-    let connect = RawPeer::hello(Version::V4, "second");
+    let connect = RawPeer::hello(Version::V4, client_id);
     peer.send(&Packet::Connect(connect));
-    peer.is_answered(Duration::from_secs(5))
+    peer.is_answered(Duration::from_secs(seconds))
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn one_topic_in_greek_ends_rumqttd_for_everybody() {
     let address = start(Version::V4);
     let mut peer = RawPeer::connect(address, Version::V4, "first");
     peer.subscribe("room/+", QoS::AtMostOnce);
-    assert!(still_answers(address));
+    assert!(answers(address, "before", 30));
     peer.send(&Packet::Publish(Publish {
         dup: false,
         qos: QoS::AtMostOnce,
@@ -127,5 +127,16 @@ fn one_topic_in_greek_ends_rumqttd_for_everybody() {
         properties: Properties::EMPTY,
         payload: b"21",
     }));
-    assert!(!still_answers(address));
+    assert!(!answers(address, "after", 2));
+}
+
+#[test]
+fn an_odd_client_id_coming_twice_ends_rumqttds_listener() {
+    let address = start(Version::V4);
+    assert!(answers(address, "before", 30));
+    // Refusing it once is its right; the second time it holds a lock when it panics.
+    for _ in 0..2 {
+        assert!(!answers(address, "room#1", 2));
+    }
+    assert!(!answers(address, "after", 2));
 }

@@ -46,7 +46,10 @@ fn until<'a>(words: &mut impl Iterator<Item = &'a str>, end: Option<&str>) -> Ve
 }
 
 fn hex(word: &str) -> impl Iterator<Item = u8> {
-    assert!(word.len().is_multiple_of(2), "{word} is half a byte too long");
+    assert!(
+        word.len().is_multiple_of(2),
+        "{word} is half a byte too long"
+    );
     (0..word.len() / 2).map(move |at| {
         u8::from_str_radix(&word[2 * at..2 * at + 2], 16)
             .unwrap_or_else(|_| panic!("{word} is not hexadecimal"))

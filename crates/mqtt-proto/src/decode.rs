@@ -402,8 +402,8 @@ fn ack(
         from.finish()?;
         return Ok(Ack::success(packet_id));
     }
-    let reason = reason(from.u8()?, kind)
-        .map_err(|error| error.because(ReasonCode::ProtocolError))?;
+    let reason =
+        reason(from.u8()?, kind).map_err(|error| error.because(ReasonCode::ProtocolError))?;
     let properties = if from.is_empty() {
         Properties::EMPTY
     } else {

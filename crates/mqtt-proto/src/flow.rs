@@ -273,7 +273,9 @@ impl<M> Incoming<M> {
 
     /// What waits, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (PacketId, &M)> {
-        self.awaiting_pubrel.iter().map(|(&id, message)| (id, message))
+        self.awaiting_pubrel
+            .iter()
+            .map(|(&id, message)| (id, message))
     }
 
     /// What waits, to change, in no order.

@@ -29,6 +29,10 @@ pub use lost::Lost;
 const RETRY: Duration = Duration::from_secs(1);
 /// How long leaving may stand still.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long messages in a busy stream may gather before they are shown.
+const GATHER: Duration = Duration::from_millis(1);
+/// More bytes than this are worth a write of their own.
+const GATHERED: usize = 16 * 1024;
 /// Above this many unsent bytes a program should not publish more.
 const BACKLOG: usize = 128 * 1024;
 
@@ -58,7 +62,7 @@ impl Link<'_> {
 
     /// Whether another message could leave at once.
     pub fn has_room(&self) -> bool {
-        self.session.waiting() == 0 && self.output.len() < BACKLOG
+        self.session.has_room() && self.output.len() < BACKLOG
     }
 
     /// Whether every message at QoS 1 and 2 has ended.
@@ -81,6 +85,9 @@ pub struct Client {
     /// Messages at QoS 0 that a broken connection had not carried away, as packets.
     carried: Vec<u8>,
     ever_open: bool,
+    /// When stdout was flushed last, and until when to let more come before the next time.
+    flushed: Instant,
+    pause: Option<Instant>,
 }
 
 impl Client {
@@ -99,6 +106,8 @@ impl Client {
             started: Instant::now(),
             carried: Vec::new(),
             ever_open: false,
+            flushed: Instant::now(),
+            pause: None,
         }
     }
 
@@ -160,8 +169,15 @@ impl Client {
             if !self.screen.is_full() && connection.read_now().await.map_err(Lost::Io)? {
                 return Ok(());
             }
-            self.screen.flush().map_err(Lost::Screen)?;
+            self.flush()?;
         }
+        if let Some(end) = self.pause {
+            tokio::time::sleep_until(end).await;
+            self.pause = None;
+        }
+        let Some(connection) = &mut self.connection else {
+            return Ok(());
+        };
         let due = self
             .session
             .next_timeout()
@@ -174,6 +190,19 @@ impl Client {
             },
             () = sleep_until(due) => self.handle_timeout(),
         }
+    }
+
+    /// Flushes stdout. In a stream of small messages, each of which would cost a read and a write of
+    /// its own, the next ones are given a moment to gather; acknowledgements never wait for it.
+    fn flush(&mut self) -> Result<(), Lost> {
+        let (now, gathered) = (Instant::now(), self.screen.buffer().len());
+        let busy = now.duration_since(self.flushed) < 2 * GATHER && gathered < GATHERED;
+        let owes = self.connection.as_ref().is_some_and(|c| c.backlog() > 0);
+        if busy && !owes && !self.screen.is_terminal() {
+            self.pause = Some(now + GATHER);
+        }
+        self.flushed = now;
+        self.screen.flush().map_err(Lost::Screen)
     }
 
     fn handle_timeout(&mut self) -> Result<(), Lost> {
@@ -267,7 +296,7 @@ impl Client {
     }
 
     /// The way to publish outside of an event; `None` without an open connection, and while too many
-    /// bytes wait to leave.
+    /// messages or bytes are on their way.
     pub fn link(&mut self) -> Option<Link<'_>> {
         let now = self.now();
         let connection = self.connection.as_mut().filter(|c| c.backlog() < BACKLOG)?;

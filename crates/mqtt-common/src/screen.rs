@@ -9,8 +9,8 @@ const BLOCK: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Screen {
     buffer: Vec<u8>,
-    /// A Windows console takes text only and fails on any other byte.
-    text_only: bool,
+    /// Somebody is watching. A Windows console also takes text only and fails on any other byte.
+    terminal: bool,
     /// Whether it does not matter if nobody reads.
     optional: bool,
 }
@@ -19,7 +19,7 @@ impl Default for Screen {
     fn default() -> Self {
         Screen {
             buffer: Vec::new(),
-            text_only: cfg!(windows) && io::stdout().is_terminal(),
+            terminal: io::stdout().is_terminal(),
             optional: false,
         }
     }
@@ -42,6 +42,11 @@ impl Screen {
         self.buffer.push(b'\n');
     }
 
+    /// Whether it is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
     /// Whether everything is written.
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
@@ -61,7 +66,7 @@ impl Screen {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
-        let written = if self.text_only {
+        let written = if self.terminal && cfg!(windows) {
             stdout.write_all(String::from_utf8_lossy(&self.buffer).as_bytes())
         } else {
             stdout.write_all(&self.buffer)

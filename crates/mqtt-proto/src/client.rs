@@ -360,6 +360,11 @@ impl Session {
         self.waiting.len()
     }
 
+    /// How many messages at QoS 1 and 2 are sent and have not ended.
+    pub fn in_flight(&self) -> u16 {
+        self.in_flight.len() - self.requests
+    }
+
     /// Whether every message given to [`Session::publish`] has ended.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.in_flight.len() == self.requests

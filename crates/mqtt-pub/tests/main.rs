@@ -40,7 +40,10 @@ fn expect_success(ended: &Ended) {
 
 /// PUBLISH of 3.1.1 on a topic, with its first byte and, above QoS 0, its identifier.
 fn publish(first: u8, topic: &str, id: Option<u16>, payload: &[u8]) -> Vec<u8> {
-    let mut body = u16::try_from(topic.len()).expect("a short topic").to_be_bytes().to_vec();
+    let mut body = u16::try_from(topic.len())
+        .expect("a short topic")
+        .to_be_bytes()
+        .to_vec();
     body.extend_from_slice(topic.as_bytes());
     body.extend(id.into_iter().flat_map(u16::to_be_bytes));
     body.extend_from_slice(payload);

@@ -31,7 +31,7 @@ impl Session {
         if self.state == State::Open {
             message.check(&self.limits)?;
         }
-        if self.state == State::Open && self.waiting.is_empty() && self.has_room() {
+        if self.has_room() {
             self.start(message, now, out);
         } else {
             self.waiting.push_back(message);
@@ -125,9 +125,19 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        let limit = self.limits.receive_maximum.min(self.options.max_in_flight);
-        self.unsent.is_empty() && self.in_flight.has_room(limit.saturating_add(self.requests))
+    /// How many messages at QoS 1 and 2 may be in flight at once, for the server and for us.
+    pub fn window(&self) -> u16 {
+        self.limits.receive_maximum.min(self.options.max_in_flight)
+    }
+
+    /// Whether another message at QoS 1 or 2 would leave at once instead of waiting.
+    pub fn has_room(&self) -> bool {
+        self.state == State::Open && self.waiting.is_empty() && self.has_slot()
+    }
+
+    fn has_slot(&self) -> bool {
+        let slots = self.window().saturating_add(self.requests);
+        self.unsent.is_empty() && self.in_flight.has_room(slots)
     }
 
     fn start(&mut self, message: Stored, now: u64, out: &mut Vec<u8>) {
@@ -141,7 +151,7 @@ impl Session {
     /// Sends what there is room for now.
     pub(super) fn fill(&mut self, now: u64, out: &mut Vec<u8>) {
         self.resend(now, out);
-        while self.has_room()
+        while self.has_slot()
             && let Some(message) = self.waiting.pop_front()
         {
             self.start(message, now, out);

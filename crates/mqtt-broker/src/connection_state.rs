@@ -42,6 +42,8 @@ pub struct Connection {
     pub outbox: Outbox,
     /// The remote address with its port.
     pub peer: Box<str>,
+    /// What a client that was not let in called itself, for the log.
+    pub refused_id: Option<Arc<str>>,
     /// Which listener it came to.
     pub listener: u16,
     /// What CONNECT said.

@@ -211,8 +211,9 @@ impl Engine {
         let port = self.settings.listeners[listener].port;
         self.counters.sockets += 1;
         if self.is_full(listener) {
-            let address = peer.rsplit_once(':').map_or(peer, |(address, _)| address);
-            self.log(Line::TooManyConnections { address });
+            self.log(Line::TooManyConnections {
+                address: address_of(peer),
+            });
             return None;
         }
         self.log(Line::NewConnection { peer, port });
@@ -224,6 +225,7 @@ impl Engine {
             stage: Stage::Greeting,
             outbox: Outbox::default(),
             peer: peer.into(),
+            refused_id: None,
             listener: u16::try_from(listener).unwrap_or(u16::MAX),
             version: Version::V4,
             is_dirty: false,
@@ -255,8 +257,7 @@ impl Engine {
     ) -> usize {
         let mut used = 0;
         while used < bytes.len() {
-            let connection = &mut self.connections[key.0 as usize];
-            connection.last_heard = now;
+            let connection = &self.connections[key.0 as usize];
             let (version, stage) = (connection.version, connection.stage);
             let rest = &bytes[used..];
             let limit = self.settings.max_packet_size;
@@ -284,6 +285,10 @@ impl Engine {
             }
         }
         self.counters.bytes_received += used as u64;
+        if used > 0 {
+            // A packet, not some bytes of one, is what shows that a client lives [MQTT-3.1.2-22].
+            self.connections[key.0 as usize].last_heard = now;
+        }
         used
     }
 
@@ -504,6 +509,11 @@ impl Engine {
             Stage::Greeting | Stage::Closing => Arc::from(&*connection.peer),
         }
     }
+}
+
+/// The remote address without its port.
+fn address_of(peer: &str) -> &str {
+    peer.rsplit_once(':').map_or(peer, |(address, _)| address)
 }
 
 /// CONNACK, SUBACK, UNSUBACK and PINGRESP go to clients; no server expects one.

@@ -110,15 +110,11 @@ impl RetainedMessages {
     /// Removes what has expired; returns how many.
     pub fn expire(&mut self, now: Time) -> usize {
         let mut gone: Vec<Arc<Message>> = Vec::new();
-        for filter in ["#", "$SYS/#"] {
-            let filter = Filter::parse(filter).expect("it is a filter");
-            self.for_each(filter, None, &mut |retained| {
-                if retained.message.is_expired(now) {
-                    gone.push(retained.message.clone());
-                }
-                true
-            });
-        }
+        let all = self.tree.values().filter_map(|slot| slot.0.as_ref());
+        gone.extend(
+            all.filter(|retained| retained.message.is_expired(now))
+                .map(|retained| retained.message.clone()),
+        );
         for message in &gone {
             self.clear(&message.topic);
         }

@@ -129,6 +129,13 @@ impl Session {
         Some(delivery)
     }
 
+    /// An acknowledgement has come before its message was sent again: now it need not be.
+    pub fn forget_resend(&mut self, id: PacketId) {
+        if !self.resend.is_empty() {
+            self.resend.retain(|&waiting| waiting != id);
+        }
+    }
+
     /// Remembers a subscription.
     pub fn add_place(&mut self, place: Place) {
         if let Err(at) = self.places.binary_search(&place) {

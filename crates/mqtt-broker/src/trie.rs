@@ -139,6 +139,11 @@ impl<V: Value> Trie<V> {
         }
     }
 
+    /// The value of every place, in no order.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.nodes.iter().map(|(_, node)| &node.value)
+    }
+
     /// The path that leads to a place.
     #[cfg(test)]
     fn path(&self, id: NodeId) -> String {

@@ -63,11 +63,11 @@ impl Engine {
             .and_then(|client_id| self.check_keep_alive_limit(connect).map(|()| client_id));
         let client_id = match accepted {
             Ok(client_id) => client_id,
-            Err(refusal) => return Err(self.refuse_connect(key, &refusal)),
+            Err(refusal) => return Err(self.refuse_connect(key, connect, &refusal)),
         };
         let (session, session_present) = match self.open_session(now, connect, client_id) {
             Ok(opened) => opened,
-            Err(refusal) => return Err(self.refuse_connect(key, &refusal)),
+            Err(refusal) => return Err(self.refuse_connect(key, connect, &refusal)),
         };
         self.attach(now, key, session, connect);
         self.log_connected(key, session, connect);
@@ -217,8 +217,16 @@ impl Engine {
         self.send_refusal(key, reason);
     }
 
-    fn refuse_connect(&mut self, key: ConnectionKey, refusal: &Refusal) -> Close<'static> {
+    fn refuse_connect(
+        &mut self,
+        key: ConnectionKey,
+        connect: &Connect<'_>,
+        refusal: &Refusal,
+    ) -> Close<'static> {
         let peer = self.connection(key).peer.clone();
+        if !connect.client_id.is_empty() {
+            self.connection_mut(key).refused_id = Some(connect.client_id.into());
+        }
         if let Some(what) = refusal.what {
             self.log(Line::ProtocolError {
                 client: &peer,
@@ -234,13 +242,14 @@ impl Engine {
     fn send_refusal(&mut self, key: ConnectionKey, reason: ReasonCode) {
         let connection = self.connection(key);
         let peer = connection.peer.clone();
+        let client = connection.refused_id.clone();
         let code = if connection.version.is_v5() {
             reason.value()
         } else {
             reason.to_v3_return_code()
         };
         self.log(Line::SendingConnack {
-            client: &peer,
+            client: client.as_deref().unwrap_or(&peer),
             session_present: false,
             reason: code,
         });

@@ -62,7 +62,10 @@ impl Engine {
         let (topic, qos) = (publication.topic, publication.qos);
         self.topics.collect(
             topic,
-            |subscriber| self.readiness(subscriber.session, qos.min(subscriber.options.qos)),
+            |subscriber| {
+                let qos = self.outgoing_qos(qos, subscriber.options.qos);
+                self.readiness(subscriber.session, qos)
+            },
             &mut targets,
         );
         // A subscription that does not want its own messages is a matching one all the same.
@@ -130,11 +133,7 @@ impl Engine {
         outgoing: &mut Outgoing<'_>,
     ) {
         let publication = &outgoing.publication;
-        let qos = if self.settings.upgrade_outgoing_qos {
-            target.options.qos
-        } else {
-            publication.qos.min(target.options.qos) // [MQTT-3.8.4-8]
-        };
+        let qos = self.outgoing_qos(publication.qos, target.options.qos);
         let retain = publication.retain && target.options.retain_as_published; // [MQTT-3.3.1-12]
         if qos == QoS::AtMostOnce
             && self.send_at_most_once(now, target.session, retain, &identifiers, outgoing)
@@ -168,7 +167,7 @@ impl Engine {
         let Some(key) = session.connection else {
             return !self.settings.queue_qos0_messages;
         };
-        if session.queued_qos0 > 0 {
+        if session.queued_qos0 > 0 || !session.scans.is_empty() {
             return false;
         }
         let connection = &mut self.connections[key.0 as usize];
@@ -220,6 +219,15 @@ impl Engine {
         };
         self.write_publish(now, key, session_key, &outgoing.publication, shared, head);
         true
+    }
+
+    /// The QoS that a message goes out with.
+    pub(super) fn outgoing_qos(&self, published: QoS, subscribed: QoS) -> QoS {
+        if self.settings.upgrade_outgoing_qos {
+            subscribed
+        } else {
+            published.min(subscribed) // [MQTT-3.8.4-8]
+        }
     }
 
     /// How ready a session is to take a message of this QoS.

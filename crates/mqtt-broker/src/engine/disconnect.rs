@@ -1,6 +1,6 @@
 //! How connections and sessions end, and what becomes of wills and of messages of share groups.
 
-use super::{Close, Engine, Handled};
+use super::{Close, Engine, Handled, address_of};
 use crate::connection_state::{ConnectionKey, Stage};
 use crate::log::{Ending, Line};
 use crate::message::{Delivery, Publication};
@@ -8,6 +8,7 @@ use crate::session::SessionKey;
 use crate::time::Time;
 use mqtt_proto::flow::State;
 use mqtt_proto::{Auth, Disconnect, Packet, Properties, QoS, ReasonCode};
+use std::sync::Arc;
 
 impl Engine {
     pub(super) fn handle_disconnect(
@@ -46,8 +47,12 @@ impl Engine {
 
     /// Ends a connection from our side: what is in its outbox may still be written.
     pub(super) fn close(&mut self, now: Time, key: ConnectionKey, close: Close<'_>) {
-        let client = self.client_name(key);
         let connection = self.connection(key);
+        let client: Arc<str> = match (&connection.refused_id, connection.stage) {
+            (_, Stage::Live(session)) => self.session(session).client_id.clone(),
+            (Some(id), _) => id.clone(),
+            (None, _) => address_of(&connection.peer).into(),
+        };
         let (stage, version, peer) = (
             connection.stage,
             connection.version,
@@ -106,7 +111,8 @@ impl Engine {
         let session = self.session_mut(key);
         session.connection = None;
         session.epoch = session.epoch.wrapping_add(1);
-        session.scans.clear();
+        // QoS 1 and 2 of these are the session's; they go on when the client is back.
+        session.scans.retain(|scan| scan.qos > QoS::AtMostOnce);
         session.resend.clear();
         if session.expiry == 0 {
             self.end_session(now, key);
@@ -220,13 +226,17 @@ impl Engine {
         let Some(share) = &delivery.share else {
             return Some(delivery);
         };
+        if delivery.message.is_expired(now) {
+            return Some(delivery);
+        }
         let least = if is_end {
             Readiness::Absent
         } else {
             Readiness::Busy
         };
         let chosen = self.topics.choose_member(share, |subscriber| {
-            let ready = self.readiness(subscriber.session, delivery.qos);
+            let qos = self.outgoing_qos(delivery.message.qos, subscriber.options.qos);
+            let ready = self.readiness(subscriber.session, qos);
             if subscriber.session == from || ready < least {
                 Readiness::Never
             } else {

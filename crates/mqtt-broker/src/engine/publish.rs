@@ -265,7 +265,7 @@ impl Engine {
             .handle_puback(ack.packet_id)
         {
             Ok(_) => {
-                self.send_waiting(now, session);
+                self.settle(now, session, ack.packet_id);
                 Ok(())
             }
             Err(error) => self.unexpected_ack(session, "PUBACK", mid, error),
@@ -289,7 +289,7 @@ impl Engine {
             // The client does not want it, ever [MQTT-4.3.3-4].
             return match outgoing.handle_refused_pubrec(id) {
                 Ok(_) => {
-                    self.send_waiting(now, session);
+                    self.settle(now, session, id);
                     Ok(())
                 }
                 Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error),
@@ -297,7 +297,7 @@ impl Engine {
         }
         // An identifier that is not known is released all the same: the client forgets it then.
         match outgoing.handle_pubrec(id) {
-            Ok(_) => {}
+            Ok(_) => self.session_mut(session).forget_resend(id),
             Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error)?,
         }
         self.log_client(session, |client| Line::SendingPubrel {
@@ -321,7 +321,9 @@ impl Engine {
             mid: id.get(),
         });
         let released = self.session_mut(session).incoming.handle_pubrel(id);
-        if let Some(released) = &released {
+        if let Some(released) = &released
+            && !released.message.is_expired(now)
+        {
             self.route(now, Some(session), Publication::of(&released.message));
         }
         self.log_client(session, |client| Line::SendingPubcomp {
@@ -351,11 +353,17 @@ impl Engine {
             .handle_pubcomp(ack.packet_id)
         {
             Ok(()) => {
-                self.send_waiting(now, session);
+                self.settle(now, session, ack.packet_id);
                 Ok(())
             }
             Err(error) => self.unexpected_ack(session, "PUBCOMP", mid, error),
         }
+    }
+
+    /// A message has ended: there may be room for the next.
+    fn settle(&mut self, now: Time, session: SessionKey, id: PacketId) {
+        self.session_mut(session).forget_resend(id);
+        self.send_waiting(now, session);
     }
 
     /// An acknowledgement of nothing may be late and is let pass; one of the wrong kind is an

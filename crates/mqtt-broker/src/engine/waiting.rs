@@ -133,11 +133,7 @@ impl Engine {
             scan.after = after;
             let (qos, identifier) = (scan.qos, scan.identifier);
             for message in &portion {
-                let qos = if self.settings.upgrade_outgoing_qos {
-                    qos
-                } else {
-                    qos.min(message.qos)
-                };
+                let qos = self.outgoing_qos(message.qos, qos);
                 let has_room = match qos {
                     QoS::AtMostOnce => self
                         .connection(connection)

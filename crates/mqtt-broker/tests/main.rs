@@ -1,6 +1,12 @@
 //! The program as people use it: its flags, its files, its exit codes.
 
 mod config;
+mod engine_connect;
+mod engine_limits;
+mod engine_properties;
+mod engine_publish;
+mod engine_shared;
+mod engine_subscribe;
 mod flags;
 mod program;
 mod serve;

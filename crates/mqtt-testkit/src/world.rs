@@ -18,9 +18,11 @@
 //! ```
 
 mod client;
+mod dial;
 mod message;
 
-pub use client::{Client, Dial};
+pub use client::Client;
+pub use dial::Dial;
 pub use message::{Message, message};
 
 use mqtt_broker::engine::settings::Settings;

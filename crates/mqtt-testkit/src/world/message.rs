@@ -81,6 +81,15 @@ impl Message {
         String::from_utf8(self.payload.clone()).expect("the payload is text")
     }
 
+    /// Its subscription identifiers, in order.
+    pub fn identifiers(&self) -> Vec<u32> {
+        let of_one = |property| match property {
+            Property::SubscriptionIdentifier(id) => Some(id.get()),
+            _ => None,
+        };
+        self.properties.view().iter().filter_map(of_one).collect()
+    }
+
     pub(super) fn of(publish: &Publish<'_>) -> Message {
         Message {
             topic: publish.topic.map_or("", |topic| topic.as_str()).to_owned(),

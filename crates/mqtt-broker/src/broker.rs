@@ -1,16 +1,15 @@
 //! The broker as a whole: one thread, one engine, its listeners, its log and its clock.
 
-use crate::config::Config;
+use crate::config::{Config, Faults, Loaded};
 use crate::connection;
 use crate::connection_state::ConnectionKey;
 use crate::engine::Engine;
-use crate::engine::settings::{ListenerRules, Settings};
 use crate::listener::{self, Door, StartError};
-use crate::log::{Line, Log, PROGRAM, VERSION};
+use crate::log::{Level, Line, Log, PROGRAM, VERSION};
 use crate::memory;
+use crate::rules;
 use crate::time::Time;
 use bytes::Bytes;
-use mqtt_proto::Version;
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
@@ -27,6 +26,15 @@ pub struct Broker {
     config: Config,
     log: Log,
     doors: Vec<Door>,
+}
+
+/// What is asked of a broker while it runs.
+#[derive(Debug)]
+pub enum Request {
+    /// To go on under this configuration, or to say why it cannot.
+    Reload(Result<Box<Loaded>, Faults>),
+    /// To say goodbye to its clients and to end.
+    Stop,
 }
 
 /// A broker that runs in a thread of its own, until it is dropped or stopped.
@@ -63,9 +71,11 @@ impl Broker {
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
             let Ok(runtime) = runtime() else { return };
-            let done = runtime.block_on(broker.run(async {
+            let mut stopped = stopped;
+            let done = runtime.block_on(broker.run(async || {
                 // A dropped sender is a wish to stop, too.
-                let _ = stopped.await;
+                let _ = (&mut stopped).await;
+                Request::Stop
             }));
             debug_assert!(done.is_ok(), "{done:?}");
         });
@@ -95,11 +105,11 @@ impl Broker {
         &mut self.log
     }
 
-    /// Serves clients until `shutdown` is done; then tells them so and returns.
+    /// Serves clients until `requests` gives [`Request::Stop`]; then tells them so and returns.
     ///
     /// # Errors
     /// The runtime cannot watch the sockets.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn run(self, mut requests: impl AsyncFnMut() -> Request) -> io::Result<()> {
         let Broker {
             config,
             mut log,
@@ -111,7 +121,7 @@ impl Broker {
         });
         log.flush();
         let shared = Arc::new(Shared {
-            core: Mutex::new(Core::new(&config, log)),
+            core: Mutex::new(Core::new(config, log)),
         });
         let mut accepting = Vec::new();
         for door in doors {
@@ -123,7 +133,9 @@ impl Broker {
             )));
         }
         let keeper = tokio::spawn(keep(shared.clone()));
-        shutdown.await;
+        while let Request::Reload(outcome) = requests().await {
+            shared.with(|core| core.reload(outcome));
+        }
         for task in accepting {
             task.abort();
         }
@@ -212,6 +224,7 @@ impl Shared {
 /// The engine, and what it needs of the world.
 pub(crate) struct Core {
     pub(crate) engine: Engine,
+    config: Config,
     log: Log,
     clock: Clock,
     /// The tasks of the connections, by key.
@@ -252,18 +265,19 @@ impl Clock {
 }
 
 impl Core {
-    fn new(config: &Config, log: Log) -> Core {
+    fn new(config: Config, log: Log) -> Core {
         let clock = Clock::new();
-        let settings = settings(config, &log);
+        let settings = rules::settings(&config, &log);
         Core {
             engine: Engine::new(settings, clock.now()),
+            sys_interval: config.sys_interval.unwrap_or_default(),
+            config,
             log,
             clock,
             wakers: Vec::new(),
             keeper: None,
             is_keeper_awake: false,
             read_buffer: connection::read_buffer(),
-            sys_interval: config.sys_interval.unwrap_or_default(),
             memory_seen: None,
         }
     }
@@ -359,6 +373,48 @@ impl Core {
         }
     }
 
+    /// Goes on under another configuration, if it is one.
+    fn reload(&mut self, outcome: Result<Box<Loaded>, Faults>) {
+        let Loaded { mut config, notes } = match outcome {
+            Ok(loaded) => *loaded,
+            Err(faults) => return self.refuse_reload(&faults),
+        };
+        self.log.reload(&config);
+        self.log.line(Line::Reloading);
+        for (level, text) in notes {
+            self.log.write(level, &text);
+        }
+        let (listeners, warnings) = rules::matched(&self.config.listeners, config.listeners);
+        config.listeners = listeners;
+        for what in &warnings {
+            self.log.line(Line::Caution { what });
+        }
+        self.sys_interval = config.sys_interval.unwrap_or_default();
+        self.config = config;
+        let settings = rules::settings(&self.config, &self.log);
+        self.engine.reload(self.clock.now(), settings);
+        self.log.flush();
+        self.wake_keeper();
+    }
+
+    /// Says why the configuration in force stays.
+    fn refuse_reload(&mut self, faults: &Faults) {
+        // Whoever has moved the log away wants a new one, whatever the configuration says.
+        if let Err(error) = self.log.reopen() {
+            let what = format!("the log file cannot be opened again: {error}.");
+            self.log.line(Line::Failure { what: &what });
+        }
+        self.log.line(Line::Reloading);
+        for line in faults.to_string().lines() {
+            self.log.write(Level::Error, line);
+        }
+        self.log.line(Line::Failure {
+            what: "the configuration was not changed. The broker goes on as before.",
+        });
+        self.log.flush();
+        self.wake_keeper();
+    }
+
     fn shutdown(&mut self) {
         self.engine.shutdown(self.clock.now());
         self.settle(None);
@@ -418,54 +474,5 @@ async fn keep(shared: Arc<Shared>) {
             }
         })
         .await;
-    }
-}
-
-/// What a configuration means for the engine.
-fn settings(config: &Config, log: &Log) -> Settings {
-    let or_max = |limit: Option<u32>| limit.map_or(usize::MAX, |limit| limit as usize);
-    let seconds =
-        |time: Option<Duration>| time.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
-    Settings {
-        log: log.levels(),
-        listeners: config.listeners.iter().map(rules).collect(),
-        max_packet_size: config.max_packet_size,
-        message_size_limit: or_max(config.message_size_limit),
-        max_inflight_messages: config.max_inflight_messages,
-        max_inflight_bytes: or_max(config.max_inflight_bytes),
-        max_queued_messages: or_max(config.max_queued_messages),
-        max_queued_bytes: or_max(config.max_queued_bytes),
-        queue_qos0_messages: config.queue_qos0_messages,
-        max_keepalive: config.max_keepalive,
-        retain_available: config.retain_available,
-        upgrade_outgoing_qos: config.upgrade_outgoing_qos,
-        allow_duplicate_messages: config.allow_duplicate_messages,
-        persistent_client_expiration: seconds(config.persistent_client_expiration)
-            .unwrap_or(u32::MAX),
-        global_max_clients: or_max(config.global_max_clients),
-        global_max_connections: or_max(config.global_max_connections),
-        sys_interval: seconds(config.sys_interval).unwrap_or(0),
-        retain_expiry_interval: seconds(config.retain_expiry_interval).unwrap_or(60),
-        ..Settings::default()
-    }
-}
-
-fn rules(listener: &crate::config::Listener) -> ListenerRules {
-    let versions = [Version::V3, Version::V4, Version::V5];
-    ListenerRules {
-        port: listener.port,
-        allow_anonymous: listener.allow_anonymous,
-        allow_zero_length_clientid: listener.allow_zero_length_clientid,
-        auto_id_prefix: listener.auto_id_prefix.clone(),
-        versions: versions
-            .into_iter()
-            .filter(|&v| listener.accept_protocol_versions.contains(v))
-            .collect(),
-        max_qos: listener.max_qos,
-        max_topic_alias: listener.max_topic_alias,
-        max_topic_alias_broker: listener.max_topic_alias_broker,
-        max_connections: listener
-            .max_connections
-            .map_or(usize::MAX, |limit| limit as usize),
     }
 }

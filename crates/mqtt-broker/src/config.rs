@@ -10,7 +10,7 @@ pub mod manual;
 pub mod number;
 pub mod options;
 mod parse;
-mod text;
+pub(crate) mod text;
 pub mod value;
 
 pub use fault::{Fault, Faults};
@@ -18,10 +18,13 @@ pub use options::{
     AcceptedVersions, Config, Listener, LogDestinations, Protocol, Security, SocketDomain,
 };
 
-use crate::log::Level;
+use crate::auth::{Acl, acl_file};
+use crate::log::{Level, Line};
 use parse::{Draft, Reader};
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A configuration, and what its reader wants to see in the log.
 #[derive(Clone, Debug)]
@@ -61,7 +64,8 @@ impl FromStr for Config {
 }
 
 /// Puts together what was read: from what the file says to what it means.
-fn finish(reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
+fn finish(mut reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
+    let acls = load_acls(&mut reader);
     if !reader.faults.is_empty() {
         return Err(Faults(reader.faults));
     }
@@ -85,7 +89,7 @@ fn finish(reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
                 } else {
                     &security
                 };
-                resolve(draft.listener, said, false)
+                resolve(draft.listener, said, &acls, false)
             })
             .collect()
     } else {
@@ -93,9 +97,40 @@ fn finish(reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
         let model = default_listener
             .and_then(|index| drafts.into_iter().nth(index))
             .unwrap_or_default();
-        local_listeners(&model, &security, per_listener, ports)
+        local_listeners(&model, &security, per_listener, &acls, ports)
     };
     Ok(Loaded { config, notes })
+}
+
+/// The access control lists that are named, by file.
+type Acls = HashMap<PathBuf, Arc<Acl>>;
+
+/// Reads every file of `acl_file` once; its mistakes are mistakes of the configuration.
+fn load_acls(reader: &mut Reader) -> Acls {
+    let mut acls = Acls::new();
+    let drafts = reader.drafts.iter().map(|draft| &draft.security);
+    let said = std::iter::once(&reader.security).chain(drafts);
+    let named: Vec<PathBuf> = said.filter_map(|said| said.acl_file.clone()).collect();
+    for path in named {
+        if acls.contains_key(&path) {
+            continue;
+        }
+        let acl = match acl_file::load(&path) {
+            Ok((acl, cautions)) => {
+                for what in &cautions {
+                    reader.note(Line::Caution { what });
+                }
+                acl
+            }
+            Err(faults) => {
+                reader.faults.extend(faults);
+                // Named twice, its mistakes are still told once.
+                Acl::default()
+            }
+        };
+        acls.insert(path, Arc::new(acl));
+    }
+    acls
 }
 
 /// The doors of local only mode: both loopback addresses on each port.
@@ -103,6 +138,7 @@ fn local_listeners(
     model: &Draft,
     security: &Security,
     per_listener: bool,
+    acls: &Acls,
     ports: &[u16],
 ) -> Vec<Listener> {
     let said = if per_listener {
@@ -124,7 +160,7 @@ fn local_listeners(
             {
                 continue;
             }
-            let mut listener = resolve(model.listener.clone(), said, true);
+            let mut listener = resolve(model.listener.clone(), said, acls, true);
             listener.port = *port;
             listener.host = Some(host.into());
             listeners.push(listener);
@@ -134,12 +170,18 @@ fn local_listeners(
 }
 
 /// What holds at a listener, from what is said about it and about the whole broker.
-fn resolve(mut listener: Listener, said: &Security, anonymous_by_default: bool) -> Listener {
+fn resolve(
+    mut listener: Listener,
+    said: &Security,
+    acls: &Acls,
+    anonymous_by_default: bool,
+) -> Listener {
     listener.allow_anonymous = listener
         .listener_allow_anonymous
         .or(said.allow_anonymous)
         .unwrap_or(anonymous_by_default);
     listener.allow_zero_length_clientid = said.allow_zero_length_clientid;
+    listener.acl = said.acl_file.as_ref().map(|path| acls[path].clone());
     if let Some(prefix) = listener
         .listener_auto_id_prefix
         .as_ref()

@@ -14,10 +14,12 @@
 //! The order of effects is the order in which they must reach the world. Every call takes the
 //! time, which never goes back.
 
+mod access;
 mod connect;
 mod deliver;
 mod disconnect;
 mod publish;
+mod reload;
 pub mod settings;
 mod subscribe;
 mod timers;
@@ -56,6 +58,8 @@ pub struct Engine {
     retained: RetainedMessages,
     timers: Timers,
     counters: Counters,
+    /// Whether any client may not do everything; see [`Settings::has_acl`].
+    has_acl: bool,
     /// Counts up for every connection and session.
     serial: u64,
     /// Connections that are not yet reported closed, by listener.
@@ -106,6 +110,7 @@ impl Engine {
     pub fn new(settings: Settings, now: Time) -> Engine {
         let open = vec![0; settings.listeners.len()];
         let mut engine = Engine {
+            has_acl: settings.has_acl(),
             settings,
             connections: Slab::new(),
             sessions: Slab::new(),

@@ -14,6 +14,7 @@
 pub mod config;
 pub mod log;
 
+pub mod auth;
 mod broker;
 mod connection;
 mod connection_state;
@@ -23,11 +24,12 @@ mod memory;
 mod message;
 mod outbox;
 mod retained;
+mod rules;
 mod session;
 mod sys;
 pub mod time;
 mod topics;
 mod trie;
 
-pub use broker::{Broker, Running, runtime};
+pub use broker::{Broker, Request, Running, runtime};
 pub use listener::StartError;

@@ -193,6 +193,14 @@ impl Log {
         self.terminal.bytes.clear();
     }
 
+    /// Goes on as another configuration says, with the files opened again.
+    pub fn reload(&mut self, config: &Config) {
+        self.flush();
+        let messages = self.take_messages();
+        *self = Self::open(config);
+        self.messages.splice(0..0, messages);
+    }
+
     /// Opens the log file again under its name, after something has moved it away.
     pub fn reopen(&mut self) -> io::Result<()> {
         self.flush();

@@ -13,10 +13,10 @@ use flags::{Flags, Wish};
 use identity::Identity;
 use mqtt_broker::config::{Config, Faults, Loaded};
 use mqtt_broker::log::{Level, Levels, Line, Log, PROGRAM, VERSION};
-use mqtt_broker::{Broker, StartError};
+use mqtt_broker::{Broker, Request, StartError};
 use pid_file::PidFile;
 use port_owner::Way;
-use signal::Shutdown;
+use signal::{Signal, Signals};
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -124,7 +124,7 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
     let runtime = mqtt_broker::runtime().context("the system gives no means to wait")?;
     runtime.block_on(async {
         // The handlers come first: whoever sees an open port may send a signal at once.
-        let shutdown = Shutdown::install().context("signals cannot be handled")?;
+        let mut signals = Signals::install().context("signals cannot be handled")?;
         let mut broker = match Broker::bind(config, log) {
             Ok(broker) => broker,
             Err(error) => {
@@ -141,7 +141,12 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
             broker.log_mut().flush();
             daemon::say_ready().context("the terminal cannot be left")?;
         }
-        broker.run(shutdown.requested()).await?;
+        broker
+            .run(async || match signals.next().await {
+                Signal::Reload => Request::Reload(load(flags).map(Box::new)),
+                Signal::Stop => Request::Stop,
+            })
+            .await?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -16,6 +16,17 @@ impl Value for Slot {
     }
 }
 
+/// Who published a retained message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The client identifier.
+    pub client_id: Arc<str>,
+    /// The user name.
+    pub username: Option<Arc<str>>,
+    /// The number of the listener, whose access control list it is that counts.
+    pub listener: u16,
+}
+
 /// A retained message.
 #[derive(Clone, Debug)]
 pub struct Retained {
@@ -23,6 +34,8 @@ pub struct Retained {
     pub message: Arc<Message>,
     /// Counts up with every message retained, so that "older than this subscription" can be told.
     pub serial: u64,
+    /// Where it came from, if that was remembered.
+    pub source: Option<Arc<Source>>,
 }
 
 /// All retained messages.
@@ -56,7 +69,7 @@ impl RetainedMessages {
     }
 
     /// Sets or replaces the message of its topic.
-    pub fn set(&mut self, message: Arc<Message>) {
+    pub fn set(&mut self, message: Arc<Message>, source: Option<Arc<Source>>) {
         let id = self.tree.entry(&message.topic);
         self.serial += 1;
         self.bytes += message.size();
@@ -64,6 +77,7 @@ impl RetainedMessages {
         let old = self.tree.value_mut(id).0.replace(Retained {
             message,
             serial: self.serial,
+            source,
         });
         if let Some(old) = old {
             self.count -= 1;

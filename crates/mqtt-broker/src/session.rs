@@ -1,5 +1,6 @@
 //! What the broker remembers of a client, connected or not.
 
+use crate::auth::Rights;
 use crate::connection_state::ConnectionKey;
 use crate::message::{Delivery, Message};
 use crate::time::Time;
@@ -59,6 +60,15 @@ pub struct Unreleased {
 pub struct Session {
     /// The client identifier.
     pub client_id: Arc<str>,
+    /// The user name of its last CONNECT.
+    pub username: Option<Arc<str>>,
+    /// The listener that it last came to.
+    pub listener: u16,
+    /// What the client may read and write; `None`: everything.
+    pub rights: Option<Box<Rights>>,
+    /// The topic that it was last denied to publish to, so that a client that insists does not
+    /// fill the log.
+    pub denied: Option<Box<Topic>>,
     /// Tells this session from any other, also from one under the same key.
     pub serial: u64,
     /// Where the client is connected now.
@@ -94,6 +104,10 @@ impl Session {
     pub fn new(client_id: Arc<str>, serial: u64) -> Session {
         Session {
             client_id,
+            username: None,
+            listener: 0,
+            rights: None,
+            denied: None,
             serial,
             connection: None,
             expiry: 0,

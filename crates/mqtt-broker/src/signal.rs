@@ -1,13 +1,23 @@
-//! The wish to stop, however the system expresses it: Ctrl-C, a signal, a closed window.
+//! What the system tells the program: to stop, or to read its configuration again.
 
 use std::io;
 
-/// The handlers, installed. From [`Shutdown::install`] on, no such wish is lost.
-pub struct Shutdown {
+/// What somebody wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// The end: Ctrl-C, a signal, a closed window.
+    Stop,
+    /// The configuration read again. Windows has no signal for this.
+    #[cfg_attr(windows, allow(dead_code))]
+    Reload,
+}
+
+/// The handlers, installed. From [`Signals::install`] on, no such wish is lost.
+pub struct Signals {
     sources: system::Sources,
 }
 
-impl Shutdown {
+impl Signals {
     /// Installs the handlers. Must be called inside the runtime, and before the broker listens:
     /// whoever sees an open port may send a signal at once.
     pub fn install() -> io::Result<Self> {
@@ -16,20 +26,23 @@ impl Shutdown {
         })
     }
 
-    /// Waits until somebody wants the broker to stop.
-    pub async fn requested(mut self) {
-        self.sources.wait().await;
+    /// Waits until somebody wants something.
+    pub async fn next(&mut self) -> Signal {
+        self.sources.next().await
     }
 }
 
 #[cfg(unix)]
 mod system {
-    use std::io;
+    use super::Signal as Wish;
+    use std::io::{self, IsTerminal};
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     pub(super) struct Sources {
         interrupt: Signal,
         terminate: Signal,
+        hang_up: Signal,
+        had_terminal: bool,
     }
 
     impl Sources {
@@ -37,13 +50,22 @@ mod system {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
+                hang_up: signal(SignalKind::hangup())?,
+                had_terminal: io::stderr().is_terminal(),
             })
         }
 
-        pub(super) async fn wait(&mut self) {
+        pub(super) async fn next(&mut self) -> Wish {
             tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => Wish::Stop,
+                _ = self.terminate.recv() => Wish::Stop,
+                // A window that is closed sends the same signal. Nobody could see or stop the
+                // broker after that, so it does not outlive its window.
+                _ = self.hang_up.recv() => if self.had_terminal && !io::stderr().is_terminal() {
+                    Wish::Stop
+                } else {
+                    Wish::Reload
+                },
             }
         }
     }
@@ -51,6 +73,7 @@ mod system {
 
 #[cfg(windows)]
 mod system {
+    use super::Signal as Wish;
     use std::io;
     use tokio::signal::windows::{
         CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
@@ -74,13 +97,14 @@ mod system {
             })
         }
 
-        pub(super) async fn wait(&mut self) {
+        pub(super) async fn next(&mut self) -> Wish {
             tokio::select! {
                 _ = self.ctrl_c.recv() => {}
                 _ = self.ctrl_break.recv() => {}
                 _ = self.close.recv() => {}
                 _ = self.shutdown.recv() => {}
             }
+            Wish::Stop
         }
     }
 }

@@ -131,3 +131,26 @@ fn the_committed_example_is_a_valid_file() {
     let ended = Folder::new().run(&["-c", example, "--test-config"]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
+
+#[test]
+fn an_acl_file_is_checked_with_the_configuration() {
+    let folder = Folder::with("test.conf", "listener 1883\nacl_file no.acl\n");
+    for arguments in [
+        &["-c", "test.conf"][..],
+        &["-c", "test.conf", "--test-config"],
+    ] {
+        let ended = folder.run(arguments);
+        assert_eq!(ended.code, Some(3), "{ended:?}");
+        assert!(
+            ended.stderr.contains("there is no ACL file 'no.acl' in "),
+            "{ended:?}"
+        );
+    }
+    std::fs::write(folder.path("no.acl"), "topic read a#\n").expect("a file");
+    let ended = folder.run(&["-c", "test.conf", "--test-config"]);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(
+        ended.stderr.contains("Error: no.acl:1: 'a#' is not"),
+        "{ended:?}"
+    );
+}

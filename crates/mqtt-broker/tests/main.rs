@@ -1,6 +1,7 @@
 //! The program as people use it: its flags, its files, its exit codes.
 
 mod config;
+mod engine_access;
 mod engine_connect;
 mod engine_limits;
 mod engine_properties;
@@ -9,4 +10,6 @@ mod engine_shared;
 mod engine_subscribe;
 mod flags;
 mod program;
+#[cfg(unix)]
+mod reload;
 mod serve;

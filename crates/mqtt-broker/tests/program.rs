@@ -98,11 +98,17 @@ impl Started {
         }
     }
 
+    /// Sends a signal.
+    #[cfg(unix)]
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, signal).expect("the program runs");
+    }
+
     /// Sends a signal and waits for the end: the exit code, and the lines not heard yet.
     #[cfg(unix)]
     pub fn end(mut self, signal: rustix::process::Signal) -> (Option<i32>, Vec<String>) {
-        let process = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(process, signal).expect("the program runs");
+        self.signal(signal);
         let code = self.child.wait().expect("the program ends").code();
         (code, self.hears.iter().collect())
     }

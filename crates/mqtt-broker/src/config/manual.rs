@@ -119,6 +119,9 @@ fn markdown_entry(page: &mut String, entry: &Entry) {
     if !facts.aliases.is_empty() {
         let _ = writeln!(page, "- Also written: `{}`", facts.aliases.join("`, `"));
     }
+    if facts.reload {
+        page.push_str("- Takes effect on a reload\n");
+    }
     if let Some(advice) = facts.deprecated {
         let _ = writeln!(page, "{}", format!("- Deprecated. {advice}").trim_end());
     }
@@ -202,6 +205,14 @@ Without a `listener`, the broker is in local only mode: it listens on 127.0.0.1 
 An option that Mosquitto has and this broker does not is answered by what it does. If it only
 tunes, a warning is logged. If it guards access or opens another kind of door, the broker does
 not start.
+
+## Reading it again
+
+On the signal SIGHUP (`kill -HUP`, then the number of the process) the broker reads the file and
+the files it names again, opens its log file anew, and goes on without losing a client. The
+options that say so below take effect at once, the others at the next start; so do listeners that
+were added or taken away, and the log says which. With a mistake in any of the files nothing
+changes, and the log says what is wrong. Windows has no such signal: start the broker again there.
 ";
 
 const EXAMPLE_HEAD: &str = "\

@@ -253,7 +253,6 @@ fn tuning_options_we_lack_warn_and_go_on() {
 fn security_options_we_lack_stop_the_start() {
     for text in [
         "password_file x",
-        "acl_file x",
         "plugin x.so",
         "listener 8883\ncertfile x",
         "listener 1\nprotocol websockets",

@@ -338,6 +338,7 @@ impl Engine {
             properties.request_problem_information().unwrap_or(true);
         self.arm_keep_alive(now, key);
 
+        self.identify(key, session_key, connect.username);
         let session = self.session_mut(session_key);
         session.connection = Some(key);
         session.epoch = session.epoch.wrapping_add(1);

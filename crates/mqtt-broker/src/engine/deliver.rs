@@ -2,13 +2,14 @@
 
 use super::Engine;
 use super::write::{Head, encode_form};
+use crate::auth::Action;
 use crate::log::{Level, Line};
 use crate::message::{Delivery, Identifiers, Message, Publication};
 use crate::outbox::SHARE_FROM;
 use crate::session::SessionKey;
 use crate::time::Time;
 use crate::topics::{Readiness, Target};
-use mqtt_proto::QoS;
+use mqtt_proto::{QoS, Topic};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ impl Engine {
     ) -> bool {
         let mut outgoing = Outgoing::new(publication);
         if publication.retain {
-            self.retain(&mut outgoing);
+            self.retain(&mut outgoing, publisher);
         }
         let mut targets = std::mem::take(&mut self.targets);
         let (topic, qos) = (publication.topic, publication.qos);
@@ -64,7 +65,7 @@ impl Engine {
             topic,
             |subscriber| {
                 let qos = self.outgoing_qos(qos, subscriber.options.qos);
-                self.readiness(subscriber.session, qos)
+                self.readiness(subscriber.session, qos, topic)
             },
             &mut targets,
         );
@@ -73,6 +74,9 @@ impl Engine {
         targets.retain(|target| {
             !(target.options.no_local && Some(target.session) == publisher) // [MQTT-3.8.3-3]
         });
+        if self.has_acl {
+            targets.retain(|target| self.may_read(target.session, &publication));
+        }
         self.scratch.clear();
         if self.settings.allow_duplicate_messages || targets.len() < 2 {
             for target in targets.drain(..) {
@@ -86,11 +90,12 @@ impl Engine {
         has_subscribers
     }
 
-    fn retain(&mut self, outgoing: &mut Outgoing<'_>) {
+    fn retain(&mut self, outgoing: &mut Outgoing<'_>, publisher: Option<SessionKey>) {
         if outgoing.publication.payload.is_empty() {
             self.retained.clear(outgoing.publication.topic); // [MQTT-3.3.1-6]
         } else {
-            self.retained.set(outgoing.kept()); // [MQTT-3.3.1-5]
+            let source = self.source(publisher);
+            self.retained.set(outgoing.kept(), source); // [MQTT-3.3.1-5]
         }
     }
 
@@ -231,8 +236,13 @@ impl Engine {
     }
 
     /// How ready a session is to take a message of this QoS.
-    pub(super) fn readiness(&self, key: SessionKey, qos: QoS) -> Readiness {
+    pub(super) fn readiness(&self, key: SessionKey, qos: QoS, topic: &Topic) -> Readiness {
         let session = self.session(key);
+        if let Some(rights) = &session.rights
+            && !rights.may(topic, Action::Read).allowed
+        {
+            return Readiness::Never;
+        }
         match session.connection {
             None if qos > QoS::AtMostOnce || self.settings.queue_qos0_messages => Readiness::Absent,
             None => Readiness::Never,

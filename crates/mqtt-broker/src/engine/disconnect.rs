@@ -147,6 +147,7 @@ impl Engine {
         };
         will.message.expires_at = will.expiry.map(|seconds| now.plus_seconds(seconds));
         if self.may_publish_to(&will.message.topic)
+            && self.may_write(key, &will.message.topic)
             && (!will.message.retain || self.settings.retain_available)
         {
             self.route(now, Some(key), Publication::of(&will.message));
@@ -236,7 +237,7 @@ impl Engine {
         };
         let chosen = self.topics.choose_member(share, |subscriber| {
             let qos = self.outgoing_qos(delivery.message.qos, subscriber.options.qos);
-            let ready = self.readiness(subscriber.session, qos);
+            let ready = self.readiness(subscriber.session, qos, &delivery.message.topic);
             if subscriber.session == from || ready < least {
                 Readiness::Never
             } else {

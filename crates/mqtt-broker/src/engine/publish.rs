@@ -39,7 +39,7 @@ impl Engine {
             self.log_publish(session, publish, topic, PublishLog::TooLarge);
             return self.answer_refused(key, session, publish, ReasonCode::PacketTooLarge);
         }
-        if !self.may_publish_to(topic) {
+        if !self.may_publish_to(topic) || !self.may_write(session, topic) {
             self.log_publish(session, publish, topic, PublishLog::Denied);
             return self.answer_refused(key, session, publish, ReasonCode::NotAuthorized);
         }

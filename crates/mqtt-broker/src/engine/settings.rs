@@ -1,7 +1,9 @@
 //! The numbers and switches that the engine obeys; the program fills them in from its configuration.
 
+use crate::auth::Acl;
 use crate::log::Levels;
 use mqtt_proto::{QoS, Version};
+use std::sync::Arc;
 
 /// What holds for the whole broker. "No limit" is written as the type's largest value.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Settings {
     pub max_keepalive: u16,
     /// Whether messages can be retained.
     pub retain_available: bool,
+    /// Whether a retained message is only sent while its publisher may still write to its topic.
+    pub check_retain_source: bool,
     /// Whether messages go out at the subscription's QoS even if they came with a lower one.
     pub upgrade_outgoing_qos: bool,
     /// Whether overlapping subscriptions of one client get a copy each.
@@ -72,6 +76,15 @@ pub struct ListenerRules {
     pub max_topic_alias_broker: u16,
     /// Connections.
     pub max_connections: usize,
+    /// What its clients may read and write; everything if `None`.
+    pub acl: Option<Arc<Acl>>,
+}
+
+impl Settings {
+    /// Whether any listener's clients may not do everything.
+    pub fn has_acl(&self) -> bool {
+        self.listeners.iter().any(|listener| listener.acl.is_some())
+    }
 }
 
 impl Default for Settings {
@@ -88,6 +101,7 @@ impl Default for Settings {
             queue_qos0_messages: false,
             max_keepalive: 0,
             retain_available: true,
+            check_retain_source: true,
             upgrade_outgoing_qos: false,
             allow_duplicate_messages: true,
             persistent_client_expiration: u32::MAX,
@@ -114,6 +128,7 @@ impl Default for ListenerRules {
             max_topic_alias: 10,
             max_topic_alias_broker: 10,
             max_connections: usize::MAX,
+            acl: None,
         }
     }
 }

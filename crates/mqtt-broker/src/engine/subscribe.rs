@@ -53,6 +53,10 @@ impl Engine {
             self.log_client(session, |_| Line::FilterDenied { filter });
             return ReasonCode::QuotaExceeded;
         }
+        if !self.may_subscribe(session, filter) && self.connection(key).version.is_v5() {
+            self.log_client(session, |_| Line::FilterDenied { filter });
+            return ReasonCode::NotAuthorized;
+        }
         self.log_client(session, |_| Line::Filter {
             filter,
             qos: qos as u8,

@@ -82,6 +82,15 @@ impl Engine {
         self.arm(now.plus_seconds(seconds), Timer::Housekeeping);
     }
 
+    /// The interval of `$SYS` has changed: the next round is due now.
+    pub(super) fn restart_sys(&mut self, now: Time) {
+        let heap = &mut self.timers.heap;
+        heap.retain(|Reverse((_, timer))| *timer != Timer::Sys);
+        if self.settings.sys_interval > 0 {
+            self.arm(now, Timer::Sys);
+        }
+    }
+
     pub(super) fn arm_connect_deadline(&mut self, now: Time, key: ConnectionKey) {
         let serial = self.connection(key).serial;
         let at = now.plus_seconds(self.settings.connect_timeout);

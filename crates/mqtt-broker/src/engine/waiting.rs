@@ -4,11 +4,12 @@ use super::Engine;
 use super::write::Head;
 use crate::connection_state::ConnectionKey;
 use crate::log::Line;
-use crate::message::{Delivery, Identifiers};
+use crate::message::{Delivery, Identifiers, Message, Publication};
 use crate::session::SessionKey;
 use crate::time::Time;
 use mqtt_proto::flow::State;
-use mqtt_proto::{Ack, Packet, PacketId, QoS};
+use mqtt_proto::{Ack, Packet, PacketId, QoS, VarInt};
+use std::sync::Arc;
 
 impl Engine {
     /// A session has its client back: what was in flight is sent again, in order [MQTT-4.4.0-1].
@@ -66,6 +67,13 @@ impl Engine {
             if is_expired {
                 continue;
             }
+            if !self.may_read(key, &Publication::of(&delivery.message)) {
+                // As for expired ones, the packet identifier that it would have had is set aside.
+                if qos > QoS::AtMostOnce {
+                    self.session_mut(key).outgoing.skip();
+                }
+                continue;
+            }
             if qos == QoS::AtMostOnce {
                 let head = Head {
                     qos,
@@ -102,6 +110,10 @@ impl Engine {
                 self.send(connection, &Packet::PubRel(Ack::success(id)));
             }
             (State::AwaitPubAck | State::AwaitPubRec, Some(delivery)) => {
+                if !self.may_read(key, &Publication::of(&delivery.message)) {
+                    self.session_mut(key).outgoing.remove(id);
+                    return;
+                }
                 let head = Head {
                     qos: delivery.qos,
                     retain: delivery.retain,
@@ -126,42 +138,19 @@ impl Engine {
                 .retained
                 .for_each(&scan.filter, after.as_deref(), &mut |retained| {
                     if retained.serial <= until && !retained.message.is_expired(now) {
-                        portion.push(retained.message.clone());
+                        portion.push((retained.message.clone(), retained.source.clone()));
                     }
                     portion.len() < PORTION
                 });
             scan.after = after;
             let (qos, identifier) = (scan.qos, scan.identifier);
-            for message in &portion {
-                let qos = self.outgoing_qos(message.qos, qos);
-                let has_room = match qos {
-                    QoS::AtMostOnce => self
-                        .connection(connection)
-                        .has_room(self.settings.max_outbox_bytes),
-                    _ => self.has_window(key),
-                };
-                if !has_room {
+            for (message, source) in &portion {
+                let is_allowed = self.may_read(key, &Publication::of(message))
+                    && self.source_may_write(source.as_deref(), &message.topic);
+                if is_allowed
+                    && !self.send_one_retained(now, connection, key, message, qos, identifier)
+                {
                     return false;
-                }
-                let identifiers = Identifiers::from(identifier);
-                if qos == QoS::AtMostOnce {
-                    let head = Head {
-                        qos,
-                        retain: true,
-                        dup: false,
-                        packet_id: None,
-                        identifiers: &identifiers,
-                    };
-                    self.write_message(now, connection, key, message, head);
-                } else {
-                    let delivery = Delivery {
-                        message: message.clone(),
-                        qos,
-                        retain: true,
-                        identifiers,
-                        share: None,
-                    };
-                    self.send_in_flight(now, key, delivery);
                 }
                 if let Some(scan) = self.session_mut(key).scans.front_mut() {
                     scan.after = Some(message.topic.clone());
@@ -170,6 +159,48 @@ impl Engine {
             if is_end {
                 self.session_mut(key).scans.pop_front();
             }
+        }
+        true
+    }
+    /// Sends one retained message for a new subscription; `false` if there is no room for it.
+    fn send_one_retained(
+        &mut self,
+        now: Time,
+        connection: ConnectionKey,
+        key: SessionKey,
+        message: &Arc<Message>,
+        qos: QoS,
+        identifier: Option<VarInt>,
+    ) -> bool {
+        let qos = self.outgoing_qos(message.qos, qos);
+        let has_room = match qos {
+            QoS::AtMostOnce => self
+                .connection(connection)
+                .has_room(self.settings.max_outbox_bytes),
+            _ => self.has_window(key),
+        };
+        if !has_room {
+            return false;
+        }
+        let identifiers = Identifiers::from(identifier);
+        if qos == QoS::AtMostOnce {
+            let head = Head {
+                qos,
+                retain: true,
+                dup: false,
+                packet_id: None,
+                identifiers: &identifiers,
+            };
+            self.write_message(now, connection, key, message, head);
+        } else {
+            let delivery = Delivery {
+                message: message.clone(),
+                qos,
+                retain: true,
+                identifiers,
+                share: None,
+            };
+            self.send_in_flight(now, key, delivery);
         }
         true
     }

@@ -154,6 +154,16 @@ lines! {
     /// A message is not sent because its receiver may not read it.
     DeniedSend { client: &'a str, qos: u8, retain: bool, topic: &'a str, len: usize } = Debug,
         "Denied PUBLISH to {client} (q{qos}, r{}, '{topic}', ... ({len} bytes))", u8::from(retain);
+    /// Why a client may not publish to a topic, or subscribe to a filter, in our own words;
+    /// `action` is `write to` or `read`, `reason` names the line of the ACL file.
+    AccessDenied { client: &'a str, action: &'a str, topic: &'a str, reason: &'a str } = Notice,
+        "Client {client} may not {action} '{topic}': {reason}.";
+    /// Why a client is not sent a message, in our own words; after [`Line::DeniedSend`].
+    ReadDenied { client: &'a str, topic: &'a str, reason: &'a str } = Debug,
+        "Client {client} may not read '{topic}': {reason}.";
+    /// Why a retained message is not sent: its publisher has lost the right to it.
+    SourceDenied { source: &'a str, topic: &'a str } = Debug,
+        "The retained message of '{topic}' is held back: client {source}, who published it, may not write to it any more.";
     /// A message is not sent because it exceeds the client's maximum packet size.
     TooLargeSend { client: &'a str, len: usize } = Notice,
         "Dropping too large outgoing PUBLISH for {client} ({len} bytes)";

@@ -37,7 +37,8 @@ options! {
         /// The most connections the broker holds on all listeners together.
         global_max_connections: Option<u32> = None, Limit::MINUS_ONE, reload;
         /// Whether the right of the publisher is checked again when a retained message is
-        /// delivered. It matters once rights can change.
+        /// delivered, as an `acl_file` may have changed since. What was retained while no
+        /// listener had one is delivered.
         check_retain_source: bool = true, Bool, reload;
     }
 

@@ -2,10 +2,12 @@
 
 use super::kinds::{AcceptedVersions, Protocols, Qos, Versions};
 use super::{Protocol, SocketDomain};
+use crate::auth::Acl;
 use crate::config::define::{Answer, known, options};
 use crate::config::number::{Limit, Short};
 use crate::config::value::{Bool, Choice, Maybe, Text};
 use mqtt_proto::QoS;
+use std::sync::Arc;
 
 options! {
     /// One door of the broker and the rules at it.
@@ -23,6 +25,8 @@ options! {
         allow_zero_length_clientid: bool = true;
         /// What generated client ids begin with here.
         auto_id_prefix: String = "auto-".into();
+        /// What clients may read and write here; everything if unset.
+        acl: Option<Arc<Acl>> = None;
     }
 
     group "Listeners" {
@@ -32,7 +36,8 @@ options! {
         socket_domain: Option<SocketDomain> = None,
             Maybe(Choice(&[("ipv4", SocketDomain::Ipv4), ("ipv6", SocketDomain::Ipv6)]));
         /// The versions of MQTT that are let in: 3 is 3.1, 4 is 3.1.1, 5 is 5.
-        accept_protocol_versions: AcceptedVersions = AcceptedVersions::ALL, Versions, own_listener;
+        accept_protocol_versions: AcceptedVersions = AcceptedVersions::ALL, Versions, reload,
+            own_listener;
         /// The most connections at this door at the same time.
         max_connections: Option<u32> = None, Limit::MINUS_ONE, reload;
         /// The highest QoS clients may publish with. A higher one ends the connection.
@@ -44,7 +49,8 @@ options! {
         /// `allow_anonymous` for this door alone.
         listener_allow_anonymous: Option<bool> = None, Maybe(Bool), reload, own_listener;
         /// `auto_id_prefix` for this door alone.
-        listener_auto_id_prefix: Option<String> = None, Maybe(Text { max: 50 }), own_listener;
+        listener_auto_id_prefix: Option<String> = None, Maybe(Text { max: 50 }), reload,
+            own_listener;
     }
 }
 

@@ -1,0 +1,180 @@
+//! SIGHUP: the configuration and its files are read again while clients stay.
+
+use crate::program::{Folder, Started, free_port};
+use mqtt_proto::{QoS, Version};
+use mqtt_testkit::peer::RawPeer;
+use rustix::process::Signal;
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// A broker with a configuration in which `{port}` stands for its port.
+struct Fixture {
+    folder: Folder,
+    broker: Started,
+    port: u16,
+}
+
+impl Fixture {
+    fn start(conf: &str, files: &[(&str, &str)], flags: &[&str]) -> Fixture {
+        let port = free_port();
+        let folder = Folder::new();
+        for (name, content) in files {
+            std::fs::write(folder.path(name), content).expect("a file can be written");
+        }
+        let text = conf.replace("{port}", &port.to_string());
+        std::fs::write(folder.path("test.conf"), text).expect("a file can be written");
+        let broker = folder.start(&[&["-c", "test.conf"], flags].concat());
+        broker.wait_for(concat!(env!("CARGO_PKG_VERSION"), " running"));
+        Fixture {
+            folder,
+            broker,
+            port,
+        }
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        let text = content.replace("{port}", &self.port.to_string());
+        std::fs::write(self.folder.path(name), text).expect("a file can be written");
+    }
+
+    /// Reloads, and gives the lines up to the one with `last`.
+    fn reload(&self, last: &str) -> Vec<String> {
+        self.broker.signal(Signal::HUP);
+        let mut lines = self.broker.wait_for("Reloading config.");
+        lines.drain(..lines.len() - 1);
+        if !last.is_empty() {
+            lines.extend(self.broker.wait_for(last));
+        }
+        lines
+    }
+
+    fn client(&self, version: Version, id: &str) -> RawPeer {
+        RawPeer::connect(self.address(), version, id)
+    }
+
+    fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+}
+
+const CONF: &str = "listener {port} 127.0.0.1\nallow_anonymous true\nacl_file test.acl\n";
+
+#[test]
+fn the_acl_file_is_read_again_and_clients_stay() {
+    let broker = Fixture::start(CONF, &[("test.acl", "topic read #\n")], &[]);
+    let mut client = broker.client(Version::V4, "lamp");
+    client.subscribe("t", QoS::AtMostOnce);
+    client.publish("t", b"1", QoS::AtMostOnce, false);
+    client.expect_nothing();
+    broker
+        .broker
+        .wait_for("Client lamp may not write to 't': nothing in test.acl allows it.");
+    broker.write("test.acl", "topic readwrite #\n");
+    broker.reload("");
+    client.publish("t", b"2", QoS::AtMostOnce, false);
+    client.receive(|packet| match packet {
+        mqtt_proto::Packet::Publish(publish) => assert_eq!(publish.payload, b"2"),
+        other => panic!("expected PUBLISH, got {other:?}"),
+    });
+}
+
+#[test]
+fn a_mistake_changes_nothing_and_is_named() {
+    let broker = Fixture::start(CONF, &[("test.acl", "topic read #\n")], &[]);
+    for (conf, acl, expected) in [
+        (
+            CONF,
+            "topic raed #\n",
+            "Error: test.acl:1: 'raed' is not read, write, readwrite or deny.",
+        ),
+        (
+            "listener {port} 127.0.0.1\nallow_anonymus true\n",
+            "topic read #\n",
+            "Error: test.conf:2: there is no option 'allow_anonymus'.",
+        ),
+    ] {
+        broker.write("test.conf", conf);
+        broker.write("test.acl", acl);
+        let lines = broker.reload("Error: the configuration was not changed.");
+        assert!(
+            lines.iter().any(|line| line.ends_with(expected)),
+            "{lines:?}"
+        );
+    }
+    std::fs::remove_file(broker.folder.path("test.acl")).expect("it is there");
+    broker.write("test.conf", CONF);
+    let lines = broker.reload("Error: the configuration was not changed.");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("there is no ACL file 'test.acl' in ")),
+        "{lines:?}"
+    );
+    // Still anonymous, still nothing to write.
+    let mut client = broker.client(Version::V5, "lamp");
+    client.subscribe("t", QoS::AtMostOnce);
+    client.publish("t", b"1", QoS::AtMostOnce, false);
+    client.expect_nothing();
+}
+
+#[test]
+fn what_needs_a_new_start_is_said() {
+    let conf = "listener {port} 127.0.0.1\nallow_anonymous true\n";
+    let broker = Fixture::start(conf, &[], &[]);
+    let other = free_port();
+    broker.write(
+        "test.conf",
+        &format!("listener {other} 127.0.0.1\nallow_anonymous false\n"),
+    );
+    let lines = broker.reload(" is new. It opens when the broker is started again.");
+    let port = broker.port;
+    assert!(
+        lines.iter().any(|line| line.contains(&format!(
+            "the listener on port {port} of 127.0.0.1 is not in the configuration any more."
+        ))),
+        "{lines:?}"
+    );
+    broker.client(Version::V4, "still-in");
+    broker.write("test.conf", &conf.replace("true", "false"));
+    broker.reload("");
+    let mut peer = RawPeer::open(broker.address(), Version::V5);
+    let hello = RawPeer::hello(Version::V5, "out");
+    peer.send(&mqtt_proto::Packet::Connect(hello));
+    peer.receive(|packet| match packet {
+        mqtt_proto::Packet::ConnAck(connack) => {
+            assert_eq!(connack.reason, mqtt_proto::ReasonCode::NotAuthorized);
+        }
+        other => panic!("expected CONNACK, got {other:?}"),
+    });
+}
+
+#[test]
+fn a_log_file_that_was_moved_away_is_begun_anew() {
+    for broken in [false, true] {
+        let conf = "listener {port} 127.0.0.1\nlog_dest file broker.log\nlog_dest stderr\n";
+        let broker = Fixture::start(conf, &[], &[]);
+        let (now, old) = (
+            broker.folder.path("broker.log"),
+            broker.folder.path("broker.log.1"),
+        );
+        std::fs::rename(&now, &old).expect("the log was written");
+        if broken {
+            broker.write("test.conf", "nonsense\n");
+        }
+        broker.reload("");
+        broker.broker.end(Signal::TERM);
+        let read = |path| std::fs::read_to_string(path).expect("a log");
+        assert!(read(&old).ends_with(" running\n"), "{}", read(&old));
+        let log = read(&now);
+        let first = log.lines().next().expect("a line");
+        assert!(first.ends_with(": Reloading config."), "{log}");
+    }
+}
+
+#[test]
+fn the_flags_for_the_log_outlast_a_reload() {
+    let conf = "listener {port} 127.0.0.1\nallow_anonymous true\nlog_type error\n";
+    let broker = Fixture::start(conf, &[], &["-v"]);
+    broker.reload("");
+    broker.client(Version::V4, "lamp");
+    broker.broker.wait_for("Sending CONNACK to lamp (0, 0)");
+}

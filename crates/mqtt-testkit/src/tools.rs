@@ -1,6 +1,6 @@
 //! The programs of this workspace, built the way the running test was.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
@@ -14,21 +14,39 @@ use std::time::SystemTime;
 /// # Panics
 /// If it cannot be built.
 pub fn tool(name: &str) -> PathBuf {
-    static BUILT: LazyLock<Mutex<HashMap<String, PathBuf>>> = LazyLock::new(Mutex::default);
+    built(Path::new(""), name, &["--package", name, "--bin", name])
+}
+
+/// The path of a built example of this crate; else as [`tool`].
+///
+/// # Panics
+/// If it cannot be built.
+pub fn example(name: &str) -> PathBuf {
+    let package = env!("CARGO_PKG_NAME");
+    built(
+        Path::new("examples"),
+        name,
+        &["--package", package, "--example", name],
+    )
+}
+
+fn built(folder: &Path, name: &str, what: &[&str]) -> PathBuf {
+    static BUILT: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+    let profile = profile_folder();
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let path = profile.join(folder).join(file);
     // Held while building: two tests must not ask cargo for the same thing at once.
     let mut built = BUILT
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(path) = built.get(name) {
-        return path.clone();
+    if built.contains(&path) {
+        return path;
     }
-    let profile = profile_folder();
-    let path = profile.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !is_fresh(&path) {
-        build(name, &profile);
+        build(name, what, &profile);
     }
     assert!(path.exists(), "cargo has not put {name} at {path:?}");
-    built.insert(name.to_owned(), path.clone());
+    built.insert(path.clone());
     path
 }
 
@@ -68,12 +86,13 @@ fn sources_of(list: &str) -> impl Iterator<Item = String> {
         .into_iter()
 }
 
-fn build(name: &str, profile: &Path) {
+fn build(name: &str, what: &[&str], profile: &Path) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let target = profile.parent().expect("a profile lies in the target dir");
     let mut command = Command::new(cargo);
     command
-        .args(["build", "--quiet", "--package", name, "--bin", name])
+        .args(["build", "--quiet"])
+        .args(what)
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"));

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by it")]
 
 mod clients;
+mod examples;
 mod kit;
 mod mosquitto;
 mod paho;

@@ -59,31 +59,44 @@ fn profile_folder() -> PathBuf {
         .to_owned()
 }
 
-/// Whether nothing that went into it is newer; cargo lists that beside it in a `.d` file.
+/// Whether no source of any crate is newer.
+///
+/// Cargo would know it exactly, but asked for one program alone it chooses fewer features of the
+/// dependencies than for the whole workspace, and builds them all a second time.
 fn is_fresh(program: &Path) -> bool {
-    let modified = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified());
     let Ok(built) = modified(program) else {
         return false;
     };
-    let Ok(list) = std::fs::read_to_string(program.with_extension("d")) else {
-        return false;
-    };
-    let Some((_, sources)) = list.split_once(": ") else {
-        return false;
-    };
-    sources_of(sources).all(|source| {
-        modified(Path::new(&source)).is_ok_and(|changed: SystemTime| changed <= built)
-    })
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    let crates = crates.expect("the crates lie side by side");
+    let folders = std::fs::read_dir(crates).into_iter().flatten().flatten();
+    folders
+        .map(|entry| entry.path())
+        // This crate goes into no program.
+        .filter(|path| path != Path::new(env!("CARGO_MANIFEST_DIR")))
+        .all(|path| {
+            is_older(&path.join("Cargo.toml"), built) && all_older(&path.join("src"), built)
+        })
 }
 
-/// The names in a list for `make`, where a space in a name has a backslash.
-fn sources_of(list: &str) -> impl Iterator<Item = String> {
-    list.trim()
-        .replace("\\ ", "\0")
-        .split_whitespace()
-        .map(|name| name.replace('\0', " "))
-        .collect::<Vec<_>>()
-        .into_iter()
+fn modified(path: &Path) -> std::io::Result<SystemTime> {
+    std::fs::metadata(path)?.modified()
+}
+
+/// A file that is not there has not been changed.
+fn is_older(file: &Path, time: SystemTime) -> bool {
+    modified(file).map_or(true, |changed| changed <= time)
+}
+
+fn all_older(folder: &Path, time: SystemTime) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).all(|path| {
+        if path.is_dir() {
+            all_older(&path, time)
+        } else {
+            is_older(&path, time)
+        }
+    })
 }
 
 fn build(name: &str, what: &[&str], profile: &Path) {
@@ -112,8 +125,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_with_spaces_are_one_name() {
-        let names: Vec<String> = sources_of("/a/b.rs /with\\ space/c.rs\n").collect();
-        assert_eq!(names, ["/a/b.rs", "/with space/c.rs"]);
+    fn a_program_is_as_old_as_its_newest_source_allows() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("deep")).unwrap();
+        let source = folder.path().join("deep/source.rs");
+        std::fs::write(&source, "").unwrap();
+        let written = modified(&source).unwrap();
+        assert!(all_older(folder.path(), written));
+        let before = written - std::time::Duration::from_secs(1);
+        assert!(!all_older(folder.path(), before));
     }
 }

@@ -83,6 +83,8 @@ struct Inner {
     links: Vec<Link>,
     /// Links by connection key.
     by_key: Vec<usize>,
+    /// Links whose bytes the engine has not taken all.
+    held_up: Vec<usize>,
     log: Vec<LogLine>,
 }
 
@@ -110,6 +112,7 @@ impl World {
             now: BEGINNING,
             links: Vec::new(),
             by_key: Vec::new(),
+            held_up: Vec::new(),
             log: Vec::new(),
         };
         inner.advance(Duration::ZERO);
@@ -242,18 +245,21 @@ impl Inner {
     }
 
     /// Hands the engine what a client has sent, unless that client is to read its answers first.
-    fn read(&mut self, link: usize) -> bool {
+    fn read(&mut self, link: usize) {
         let Some(key) = self.links[link].key else {
-            return false;
+            return;
         };
         let limit = self.engine.settings().max_outbox_bytes;
-        if self.links[link].unread.is_empty() || self.engine.outbox(key).len() > limit {
-            return false;
+        if self.links[link].unread.is_empty() {
+            return;
+        }
+        if self.engine.outbox(key).len() > limit {
+            self.held_up.push(link);
+            return;
         }
         let bytes = std::mem::take(&mut self.links[link].unread);
         let used = self.engine.receive(self.now, key, &bytes, None);
         self.links[link].unread = bytes[used..].to_vec();
-        used > 0
     }
 
     /// The client's end of the socket is gone.
@@ -272,8 +278,10 @@ impl Inner {
             while let Some(key) = self.engine.poll_dirty() {
                 self.write(self.by_key[key.0 as usize]);
             }
-            let is_quiet = (0..self.links.len()).all(|link| !self.read(link));
-            if is_quiet && !self.engine.has_dirty() {
+            for link in std::mem::take(&mut self.held_up) {
+                self.read(link);
+            }
+            if !self.engine.has_dirty() {
                 break;
             }
         }

@@ -129,19 +129,33 @@ impl Client {
                 .push(Property::SubscriptionIdentifier(identifier))
                 .expect("it fits the wire");
         }
-        let subscription = Subscription {
-            filter: Filter::parse(filter).expect("it is a filter"),
-            options,
-        };
-        self.send(&Packet::Subscribe(Subscribe {
-            packet_id: id(60_000),
-            properties: properties.view(),
-            subscriptions: vec![subscription],
-        }));
+        self.send_subscribe(filter, options, properties.view());
         self.expect("SUBACK", |packet| match packet {
             Packet::SubAck(suback) => Some(suback.reasons[0]),
             _ => None,
         })
+    }
+
+    /// Sends a SUBSCRIBE at QoS 0 and does not wait for the answer.
+    ///
+    /// # Panics
+    /// If it is no filter.
+    pub fn subscribe_blindly(&self, filter: &str) {
+        self.send_subscribe(filter, SubscriptionOptions::default(), Properties::EMPTY);
+    }
+
+    fn send_subscribe(
+        &self,
+        filter: &str,
+        options: SubscriptionOptions,
+        properties: Properties<'_>,
+    ) {
+        let filter = Filter::parse(filter).expect("it is a filter");
+        self.send(&Packet::Subscribe(Subscribe {
+            packet_id: id(60_000),
+            properties,
+            subscriptions: vec![Subscription { filter, options }],
+        }));
     }
 
     /// Unsubscribes from one filter; returns the reason code, success below version 5.
@@ -345,6 +359,15 @@ impl Client {
             })
         })
         .collect()
+    }
+
+    /// Takes everything that has come, and returns the PUBLISH packets among it.
+    pub fn publishes(&self) -> Vec<Message> {
+        let of_one = |packet: &Packet<'_>| match packet {
+            Packet::Publish(publish) => Some(Message::of(publish)),
+            _ => None,
+        };
+        std::iter::from_fn(|| self.next(of_one)).flatten().collect()
     }
 
     /// As [`Client::hear_all`]; the payloads as text.

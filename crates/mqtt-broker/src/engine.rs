@@ -273,7 +273,16 @@ impl Engine {
                     Err(Close::silent(Ending::ProtocolError))
                 }
                 Stage::Live(_) if is_for_clients(rest[0]) => {
-                    Err(self.refuse(key, "a packet that only a server sends"))
+                    match frame_length(rest, version, limit) {
+                        Ok(None) => break,
+                        // The shortest frame is all that a PINGRESP may have.
+                        Ok(Some(length)) if length > 2 && is_pingresp(rest[0]) => {
+                            self.refuse(key, "a PINGRESP with content");
+                            Err(Close::silent(Ending::MalformedPacket))
+                        }
+                        Ok(Some(_)) => Err(self.refuse(key, "a packet that only a server sends")),
+                        Err(error) => Err(self.refuse_bytes(key, stage, rest, error)),
+                    }
                 }
                 _ => match decode(rest, version, limit) {
                     Ok(None) => break,
@@ -519,6 +528,10 @@ impl Engine {
 /// The remote address without its port.
 fn address_of(peer: &str) -> &str {
     peer.rsplit_once(':').map_or(peer, |(address, _)| address)
+}
+
+fn is_pingresp(first: u8) -> bool {
+    PacketType::of_first_byte(first) == Some(PacketType::PingResp)
 }
 
 /// CONNACK, SUBACK, UNSUBACK and PINGRESP go to clients; no server expects one.

@@ -109,8 +109,8 @@ fn check_first_byte(first: u8, version: Version) -> Result<(), DecodeError> {
             "2.1.2",
             "AUTH exists in version 5 only",
         )),
-        // A peer that says goodbye badly, or begins what it may not, errs in the protocol.
-        PacketType::Disconnect | PacketType::Auth if flags != 0 => {
+        // A peer that greets or says goodbye badly, or begins what it may not, errs in the protocol.
+        PacketType::ConnAck | PacketType::Disconnect | PacketType::Auth if flags != 0 => {
             Err(FLAGS.because(ReasonCode::ProtocolError))
         }
         _ if flags == 0 => Ok(()),
@@ -153,11 +153,16 @@ fn decode_body<'a>(
         PacketType::SubAck => Packet::SubAck(suback(from, version)?),
         PacketType::Unsubscribe => Packet::Unsubscribe(unsubscribe(from, version)?),
         PacketType::UnsubAck => Packet::UnsubAck(unsuback(from, version)?),
-        PacketType::PingReq => from.finish().map(|()| Packet::PingReq)?,
-        PacketType::PingResp => from.finish().map(|()| Packet::PingResp)?,
+        PacketType::PingReq => ping(from).map(|()| Packet::PingReq)?,
+        PacketType::PingResp => ping(from).map(|()| Packet::PingResp)?,
         PacketType::Disconnect => Packet::Disconnect(disconnect(from, version)?),
         PacketType::Auth => Packet::Auth(auth(from)?),
     })
+}
+
+/// PINGREQ and PINGRESP have no content; who sends one with some has lost the frame.
+fn ping(from: Reader<'_>) -> Result<(), DecodeError> {
+    from.finish().map_err(DecodeError::silent)
 }
 
 fn properties<'a>(

@@ -297,6 +297,11 @@ impl Engine {
             // The session ends, and with it the wait of its will (MQTT 5, 3.1.3.2.2).
             self.session_mut(found).expiry = 0;
         }
+        if self.session(found).expiry > 0 {
+            // The client is back before its will could be due (MQTT 5, 3.1.2.5), as Mosquitto
+            // reads it for a will without a delay, too, and in every version.
+            self.session_mut(found).will = None;
+        }
         if let Some(old) = self.session(found).connection {
             self.close(
                 now,

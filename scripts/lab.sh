@@ -108,7 +108,7 @@ start() { # WINDOW COMMAND
         for fd in "${out[@]}" "${in[@]}"; do exec {fd}>&-; done
         cd "$folder/$window" && eval "exec $command" <"$input" 2>&1
     )
-    pid[$window]=$! out[$window]=$output running[$window]=yes
+    pid[$window]=$! out[$window]=$output running[$window]=$command
     if [[ ${reads_lines[$window]} ]]; then
         exec {fd}>"$input"
         in[$window]=$fd
@@ -166,9 +166,16 @@ end_by() { # WINDOW SIGNAL SHOWN
     [[ ! $broker ]] || wait_for_broker "Client ${client[$1]} .* disconnected"
 }
 
+# Ends all windows. A broker may still run and have more to say, the others must be done.
 finish_all() {
-    local window
-    for window in "${!out[@]}"; do finish "$window"; done
+    local window line
+    for window in "${!out[@]}"; do
+        if [[ ${running[$window]} == mqtt-broker* ]]; then
+            kill "${pid[$window]}"
+            while IFS= read -r -t "$patience" -u "${out[$window]}" line; do :; done
+        fi
+        finish "$window"
+    done
 }
 
 # --- A broker that is not shown ---------------------------------------------------------------

@@ -88,25 +88,33 @@ mod scripts {
         }
     }
 
-    fn check_lab(text: &str) {
+    /// `words` are printed if the text was understood; else there would be nothing to differ.
+    #[track_caller]
+    fn check_lab(text: &str, words: &[&str]) {
         let ended = run(&root().join("scripts/lab.sh"), |command| {
             command.arg(text).env("LAB_PORT", "0");
         });
         assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
-        // Were the text not understood, there would be nothing to differ.
-        for words in ["window 4 │ ", "topic/pub", "status/sensor1 gone"] {
+        for words in words {
             assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
         }
     }
 
+    const LAB: &[&str] = &["window 4 │ ", "topic/pub", "status/sensor1 gone"];
+
     #[test]
     fn the_lab_is_as_its_text_says() {
-        check_lab("docs/lab.md");
+        check_lab("docs/lab.md", LAB);
     }
 
     #[test]
     fn the_lab_is_as_its_greek_text_says() {
-        check_lab("docs/lab.el.md");
+        check_lab("docs/lab.el.md", LAB);
+    }
+
+    #[test]
+    fn the_lab_in_the_readme_is_as_it_says() {
+        check_lab("README.md", &["topic/pub message from AMXXXX"]);
     }
 
     #[test]

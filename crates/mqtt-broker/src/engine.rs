@@ -268,7 +268,7 @@ impl Engine {
             let limit = self.settings.max_packet_size;
             let handled = match stage {
                 Stage::Closing => return bytes.len(),
-                Stage::Greeting if rest[0] >> 4 != PacketType::Connect as u8 => {
+                Stage::Greeting if !may_be_connect(rest[0]) => {
                     self.refuse_first_byte(key, rest[0]);
                     Err(Close::silent(Ending::ProtocolError))
                 }
@@ -358,7 +358,6 @@ impl Engine {
 
     /// Logs what is wrong with a first byte that is not CONNECT's [MQTT-3.1.0-1].
     fn refuse_first_byte(&mut self, key: ConnectionKey, first: u8) {
-        const TLS_HANDSHAKE: u8 = 0x16;
         let peer = self.connections[key.0 as usize].peer.clone();
         if first == TLS_HANDSHAKE {
             self.log(Line::TlsOnPlainListener { peer: &peer });
@@ -523,6 +522,13 @@ impl Engine {
             Stage::Greeting | Stage::Closing => Arc::from(&*connection.peer),
         }
     }
+}
+
+/// The first byte of a TLS connection; as MQTT it would be a CONNECT with flags that none has.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+fn may_be_connect(first: u8) -> bool {
+    first >> 4 == PacketType::Connect as u8 && first != TLS_HANDSHAKE
 }
 
 /// The remote address without its port.

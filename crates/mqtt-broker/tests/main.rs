@@ -3,11 +3,17 @@
 mod config;
 mod engine_access;
 mod engine_connect;
+mod engine_hostile;
 mod engine_limits;
 mod engine_properties;
 mod engine_publish;
+mod engine_retained;
+mod engine_session;
 mod engine_shared;
+mod engine_slow_reader;
 mod engine_subscribe;
+mod engine_sys;
+mod engine_will;
 mod flags;
 mod program;
 #[cfg(unix)]

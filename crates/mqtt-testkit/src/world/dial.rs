@@ -14,6 +14,7 @@ pub struct Dial {
     username: Option<String>,
     properties: PropertiesBuf,
     listener: usize,
+    window: usize,
 }
 
 impl Dial {
@@ -28,6 +29,7 @@ impl Dial {
             username: None,
             properties: PropertiesBuf::new(),
             listener: 0,
+            window: usize::MAX,
         }
     }
 
@@ -90,6 +92,15 @@ impl Dial {
         Dial { listener, ..self }
     }
 
+    /// Reads only so many bytes of what the broker sends.
+    #[must_use]
+    pub fn reading(self, bytes: usize) -> Dial {
+        Dial {
+            window: bytes,
+            ..self
+        }
+    }
+
     /// Opens a connection and sends CONNECT; whatever comes is left in the inbox.
     ///
     /// # Panics
@@ -99,6 +110,7 @@ impl Dial {
             .world
             .open(self.version, self.listener)
             .expect("the broker takes the connection");
+        client.read_only(self.window);
         let will = self.will.as_ref().map(|will| Will {
             qos: will.quality(),
             retain: will.retain,

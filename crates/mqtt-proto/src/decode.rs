@@ -64,7 +64,12 @@ fn frame(
         return Ok(None);
     };
     check_first_byte(first, version)?;
-    let remaining = VarInt::decode(rest).map_err(DecodeError::silent)?;
+    let remaining = if version.is_v5() {
+        VarInt::decode(rest)
+    } else {
+        VarInt::decode_any(rest)
+    };
+    let remaining = remaining.map_err(DecodeError::silent)?;
     let Some((remaining, used)) = remaining else {
         return Ok(None);
     };

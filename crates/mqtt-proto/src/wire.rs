@@ -52,16 +52,22 @@ impl VarInt {
     /// `Ok(None)` where the bytes end inside the number. A number that could have been
     /// written shorter is refused [MQTT-1.5.5-1].
     pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(VarInt, usize)>, DecodeError> {
+        match VarInt::decode_any(bytes)? {
+            Some((value, used)) if used > value.encoded_len() => Err(DecodeError::malformed(
+                "MQTT-1.5.5-1",
+                "a length is not in its shortest form",
+            )),
+            read => Ok(read),
+        }
+    }
+
+    /// The same, with a number that could have been written shorter accepted: no version before
+    /// 5 forbids it, and some small devices keep a fixed number of bytes for a length.
+    pub(crate) fn decode_any(bytes: &[u8]) -> Result<Option<(VarInt, usize)>, DecodeError> {
         let mut value = 0u32;
         for (at, &byte) in bytes.iter().take(4).enumerate() {
             value |= u32::from(byte & 0x7F) << (7 * at);
             if byte & 0x80 == 0 {
-                if at > 0 && byte == 0 {
-                    return Err(DecodeError::malformed(
-                        "MQTT-1.5.5-1",
-                        "a length is not in its shortest form",
-                    ));
-                }
                 return Ok(Some((VarInt(value), at + 1)));
             }
         }

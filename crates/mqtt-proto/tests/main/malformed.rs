@@ -57,8 +57,8 @@ fn the_fixed_header_is_strict() {
         DUP at QoS 0            | 345 | 38 .. 't' 00      | told   81 | MQTT-3.3.1-2
         length of five bytes    | 345 | 30 8080808001     | silent 81 | 1.5.5
         length without an end   | 345 | 30 FFFFFFFF       | silent 81 | 1.5.5
-        length 0 in two bytes   | 345 | C0 8000           | silent 81 | MQTT-1.5.5-1
-        length 1 in three bytes | 345 | C0 818000 00      | silent 81 | MQTT-1.5.5-1
+        length 0 in two bytes   |   5 | C0 8000           | silent 81 | MQTT-1.5.5-1
+        length 1 in three bytes |   5 | C0 818000 00      | silent 81 | MQTT-1.5.5-1
         PINGREQ with a body     | 345 | C0 .. 00          | silent 81 | 4.13
         PINGRESP with a body    | 345 | D0 .. 00          | silent 81 | 4.13
         ",
@@ -376,6 +376,7 @@ fn what_is_allowed_is_accepted() {
         a will's payload is bytes                  |   5 | 10 .. 'MQTT' 04 06 003C 'id' 't' 0002 00FF
         an older server refuses version 5          |   5 | 20 .. 00 01
         a server refuses without properties        |   5 | 20 .. 00 87
+        a small device keeps two bytes for a length |  34 | C0 8000
         an empty message                           |  34 | 30 .. 't'
         a message is bytes                         | 345 | 30 .. 't' 00 FF00FE
         a repeated QoS 1                           |  34 | 3A .. 't' 0001

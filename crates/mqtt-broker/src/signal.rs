@@ -42,6 +42,9 @@ mod system {
         interrupt: Signal,
         terminate: Signal,
         hang_up: Signal,
+        /// Mosquitto saves its database and prints its subscriptions on these. There is nothing
+        /// to do yet, but a script that sends one does not want the broker to end.
+        ignored: [Signal; 2],
         had_terminal: bool,
     }
 
@@ -51,12 +54,26 @@ mod system {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
                 hang_up: signal(SignalKind::hangup())?,
+                ignored: [
+                    signal(SignalKind::user_defined1())?,
+                    signal(SignalKind::user_defined2())?,
+                ],
                 had_terminal: io::stderr().is_terminal(),
             })
         }
 
         pub(super) async fn next(&mut self) -> Wish {
+            let [first, second] = &mut self.ignored;
+            let never = async {
+                loop {
+                    tokio::select! {
+                        _ = first.recv() => {}
+                        _ = second.recv() => {}
+                    }
+                }
+            };
             tokio::select! {
+                wish = never => wish,
                 _ = self.interrupt.recv() => Wish::Stop,
                 _ = self.terminate.recv() => Wish::Stop,
                 // A window that is closed sends the same signal. Nobody could see or stop the

@@ -149,6 +149,7 @@ fn a_second_connection_takes_over_and_only_version_5_is_told_why() {
             old.expect_closed();
         }
         assert_eq!(world.logged("disconnected: session taken over."), 1);
+        assert_eq!(world.logged("two clients need two ids"), 1);
         world
             .v5("p")
             .connect()

@@ -65,7 +65,7 @@ impl Engine {
             Ok(client_id) => client_id,
             Err(refusal) => return Err(self.refuse_connect(key, connect, &refusal)),
         };
-        let (session, session_present) = match self.open_session(now, connect, client_id) {
+        let (session, session_present) = match self.open_session(now, key, connect, client_id) {
             Ok(opened) => opened,
             Err(refusal) => return Err(self.refuse_connect(key, connect, &refusal)),
         };
@@ -267,11 +267,12 @@ impl Engine {
     fn open_session(
         &mut self,
         now: Time,
+        key: ConnectionKey,
         connect: &Connect<'_>,
         client_id: Arc<str>,
     ) -> Result<(SessionKey, bool), Refusal> {
         if let Some(&found) = self.clients.get(&client_id) {
-            self.take_over(now, found, connect.clean_start);
+            self.take_over(now, key, found, connect.clean_start);
         }
         // Ended above if it had no future or is not wanted any more.
         if let Some(&found) = self.clients.get(&client_id) {
@@ -292,7 +293,7 @@ impl Engine {
 
     /// Ends another connection of the same client [MQTT-3.1.4-3], and its session if it is not
     /// to go on.
-    fn take_over(&mut self, now: Time, found: SessionKey, clean_start: bool) {
+    fn take_over(&mut self, now: Time, new: ConnectionKey, found: SessionKey, clean_start: bool) {
         if clean_start {
             // The session ends, and with it the wait of its will (MQTT 5, 3.1.3.2.2).
             self.session_mut(found).expiry = 0;
@@ -303,6 +304,12 @@ impl Engine {
             self.session_mut(found).will = None;
         }
         if let Some(old) = self.session(found).connection {
+            let [from, to] = [old, new].map(|key| self.connection(key).peer.clone());
+            self.log_client(found, |client| Line::TakeOver {
+                client,
+                old: &from,
+                new: &to,
+            });
             self.close(
                 now,
                 old,

@@ -120,6 +120,9 @@ lines! {
     /// The same for a bridge.
     BridgeConnected { peer: &'a str, client: &'a str, version: u8, clean_start: bool, keep_alive: u16, username: Option<&'a str> } = Connection,
         "New bridge connected from {peer} as {client} (p{version}, c{}, k{keep_alive}{}).", u8::from(clean_start), User(username);
+    /// A client that was connected is so from elsewhere now: two devices with one name?
+    TakeOver { client: &'a str, old: &'a str, new: &'a str } = Connection,
+        "Client {client} connects from {new} and so loses its connection from {old}; two clients need two ids.";
     /// CONNECT carried no will.
     NoWill = Debug, "No will message specified.";
     /// CONNECT carried a will; [`Line::WillTopic`] follows.

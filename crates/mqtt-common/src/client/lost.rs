@@ -119,6 +119,10 @@ impl Lost {
             Lost::Closed if !was_open => {
                 "Is this port MQTT without TLS? Does the broker speak this version (-V)?".into()
             }
+            // Below version 5 a broker cannot say that it was this.
+            Lost::Closed if !id.is_empty() => format!(
+                "If another client has the identifier '{id}' too, the two push each other out; choose another one with -i."
+            ),
             Lost::Timeout(Timeout::ConnAck) => {
                 "Is this the port of an MQTT broker, without TLS?".into()
             }

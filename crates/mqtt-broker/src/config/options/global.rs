@@ -157,7 +157,7 @@ known! {
     group "Plugins" {
         /// A plugin of Mosquitto, a library in C.
         "plugin" ("auth_plugin", "global_plugin", "plugin_load") => Answer::Stop(
-            "plugins written for Mosquitto cannot be loaded. What guards access here is allow_anonymous and listener_allow_anonymous.");
+            "plugins written for Mosquitto cannot be loaded. What guards access here is acl_file and allow_anonymous.");
         /// A plugin for one listener.
         "plugin_use" => Answer::Inside("plugin_load");
         /// Options of a plugin.

@@ -5,6 +5,7 @@ mod engine_access;
 mod engine_connect;
 mod engine_hostile;
 mod engine_limits;
+mod engine_model;
 mod engine_properties;
 mod engine_publish;
 mod engine_retained;

@@ -16,6 +16,7 @@ mod decode;
 mod encode;
 mod error;
 pub mod flow;
+mod frame;
 mod packet;
 mod property;
 mod reason;
@@ -23,8 +24,9 @@ mod topic;
 mod types;
 mod wire;
 
-pub use decode::{decode, frame_length};
+pub use decode::decode;
 pub use error::{DecodeError, EncodeError};
+pub use frame::frame_length;
 pub use packet::{
     Ack, Auth, ConnAck, Connect, Disconnect, Packet, PacketType, Publish, RetainHandling, SubAck,
     Subscribe, Subscription, SubscriptionOptions, UnsubAck, Unsubscribe, Will,

@@ -178,3 +178,13 @@ fn the_flags_for_the_log_outlast_a_reload() {
     broker.client(Version::V4, "lamp");
     broker.broker.wait_for("Sending CONNACK to lamp (0, 0)");
 }
+
+#[test]
+fn signals_that_mean_something_to_mosquitto_alone_leave_the_broker_running() {
+    let broker = Fixture::start(CONF, &[("test.acl", "topic readwrite #\n")], &[]);
+    broker.broker.signal(Signal::USR1);
+    broker.broker.signal(Signal::USR2);
+    // It still reloads, and so it still runs.
+    broker.reload("");
+    broker.client(Version::V4, "lamp");
+}

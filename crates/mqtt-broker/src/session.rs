@@ -145,8 +145,16 @@ impl Session {
 
     /// An acknowledgement has come before its message was sent again: now it need not be.
     pub fn forget_resend(&mut self, id: PacketId) {
-        if !self.resend.is_empty() {
-            self.resend.retain(|&waiting| waiting != id);
+        let Some(&first) = self.resend.front() else {
+            return;
+        };
+        // They wait in the order in which they were given, which goes round at 65535.
+        let place = |id: PacketId| id.get().wrapping_sub(first.get());
+        let found = self
+            .resend
+            .binary_search_by_key(&place(id), |&waiting| place(waiting));
+        if let Ok(at) = found {
+            self.resend.remove(at);
         }
     }
 

@@ -122,15 +122,24 @@ impl<M> Outgoing<M> {
         self.next = self.next.next();
     }
 
-    fn slot(&mut self, id: PacketId) -> Option<&mut Option<InFlight<M>>> {
-        // Identifiers go round at 65535 and leave zero out.
-        let (id, first) = (u32::from(id.get()), u32::from(self.first.get()));
-        let distance = if id >= first {
+    /// How far a slot is from the front; identifiers go round at 65535 and leave zero out.
+    fn distance(&self, id: PacketId) -> usize {
+        let (id, first) = (usize::from(id.get()), usize::from(self.first.get()));
+        if id >= first {
             id - first
         } else {
-            id + u32::from(u16::MAX) - first
-        };
-        self.slots.get_mut(distance as usize)
+            id + usize::from(u16::MAX) - first
+        }
+    }
+
+    fn slot(&mut self, id: PacketId) -> Option<&mut Option<InFlight<M>>> {
+        let at = self.distance(id);
+        self.slots.get_mut(at)
+    }
+
+    /// The message in flight under this identifier.
+    pub fn get(&self, id: PacketId) -> Option<&InFlight<M>> {
+        self.slots.get(self.distance(id))?.as_ref()
     }
 
     fn expect(&mut self, id: PacketId, state: State) -> Result<&mut InFlight<M>, FlowError> {
@@ -343,6 +352,8 @@ mod tests {
         assert_eq!(out.handle_puback(oldest), Ok(Some(0)));
         assert!(out.has_room(1));
         assert_eq!(out.send(QoS::AtLeastOnce, 9), id(1));
+        assert_eq!(out.get(id(1)).and_then(|entry| entry.message), Some(9));
+        assert!(out.get(id(u16::MAX)).is_none() && out.get(id(2)).is_none());
     }
 
     #[test]

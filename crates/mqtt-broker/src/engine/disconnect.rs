@@ -190,11 +190,7 @@ impl Engine {
             return;
         }
         for id in sent {
-            let entry = self
-                .session(key)
-                .outgoing
-                .iter()
-                .find(|entry| entry.id == id);
+            let entry = self.session(key).outgoing.get(id);
             let delivery = entry.and_then(|entry| entry.message.clone());
             if delivery.is_some_and(|delivery| self.pass_on(now, key, delivery, is_end).is_none()) {
                 self.session_mut(key).outgoing.remove(id);

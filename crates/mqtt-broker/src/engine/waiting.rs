@@ -92,11 +92,7 @@ impl Engine {
 
     /// Sends a message or its release once more, under the same identifier.
     fn send_again(&mut self, now: Time, connection: ConnectionKey, key: SessionKey, id: PacketId) {
-        let entry = self
-            .session(key)
-            .outgoing
-            .iter()
-            .find(|entry| entry.id == id);
+        let entry = self.session(key).outgoing.get(id);
         let Some((state, delivery)) = entry.map(|entry| (entry.state, entry.message.clone()))
         else {
             return;

@@ -20,3 +20,4 @@ mod program;
 #[cfg(unix)]
 mod reload;
 mod serve;
+mod tidiness;

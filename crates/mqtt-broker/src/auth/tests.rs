@@ -1,3 +1,5 @@
+//! Access control lists, from their text to who may do what.
+
 use super::*;
 
 const FILE: &str = "\

@@ -183,7 +183,7 @@ fn lines_that_had_not_left_at_qos_0_are_sent_over_the_next_connection() {
 #[test]
 fn an_interrupt_reports_what_was_not_confirmed() {
     let broker = FakeBroker::new();
-    let mut program = start(&broker, "-t t -q 1 -l");
+    let mut program = start(&broker, "-t t -q 1 -l -d");
     program.write("a\nb\nc\n");
     let mut connection = broker.connected(ACCEPTED);
     for id in 1..=3 {
@@ -195,7 +195,7 @@ fn an_interrupt_reports_what_was_not_confirmed() {
         ));
     }
     connection.send(&[0x40, 2, 0, 2, 0xd0, 0]);
-    // The answer to something that is sent after the acknowledgement shows that it has been read.
+    program.expect_stdout("received PUBACK (Mid: 2, RC:0)");
     program.write("d\n");
     connection.expect(&publish(0x32, "t", Some(4), b"d"));
     program.interrupt();

@@ -71,7 +71,9 @@ reason_codes! {
     PacketIdentifierNotFound = 0x92, "Packet Identifier not found", [PubRel PubComp];
     ReceiveMaximumExceeded = 0x93, "Receive Maximum exceeded", [Disconnect];
     TopicAliasInvalid = 0x94, "Topic Alias invalid", [Disconnect];
-    PacketTooLarge = 0x95, "Packet too large", [ConnAck Disconnect];
+    // The standard has it in two packets. Mosquitto answers a message above its
+    // message_size_limit with it in PUBACK and PUBREC as well, and clients understand it there.
+    PacketTooLarge = 0x95, "Packet too large", [ConnAck PubAck PubRec Disconnect];
     MessageRateTooHigh = 0x96, "Message rate too high", [Disconnect];
     QuotaExceeded = 0x97, "Quota exceeded", [ConnAck PubAck PubRec SubAck Disconnect];
     AdministrativeAction = 0x98, "Administrative action", [Disconnect];

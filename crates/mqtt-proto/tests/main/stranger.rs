@@ -46,6 +46,10 @@ fn is_beyond_the_stranger(packet: &Packet<'_>, version: Version) -> bool {
                 && (packet.properties.is_empty()
                     || packet.reason == ReasonCode::BadAuthenticationMethod)
         }
+        // It does not know Mosquitto's use of this one.
+        Packet::PubAck(packet) | Packet::PubRec(packet) => {
+            packet.reason == ReasonCode::PacketTooLarge
+        }
         Packet::Auth(_) => true,
         _ => false,
     }

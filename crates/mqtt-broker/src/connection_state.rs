@@ -50,9 +50,6 @@ pub struct Connection {
     pub version: Version,
     /// Whether it is in the list of connections that have something to write.
     pub is_dirty: bool,
-    /// Whether reason strings may be sent on other packets than CONNACK and DISCONNECT
-    /// (MQTT 5, 3.1.2.11.7).
-    pub wants_problem_information: bool,
     /// When the last packet came.
     pub last_heard: Time,
     /// One and a half times the keep alive, in milliseconds; 0 is off [MQTT-3.1.2-22].

@@ -234,7 +234,6 @@ impl Engine {
             listener: u16::try_from(listener).unwrap_or(u16::MAX),
             version: Version::V4,
             is_dirty: false,
-            wants_problem_information: true,
             last_heard: now,
             grace_ms: 0,
             max_packet_size: u32::MAX,

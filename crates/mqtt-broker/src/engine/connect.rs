@@ -346,8 +346,8 @@ impl Engine {
             .topic_alias_maximum()
             .unwrap_or(0)
             .min(alias_limit);
-        connection.wants_problem_information =
-            properties.request_problem_information().unwrap_or(true);
+        // No reason strings are sent, so request-problem-information has nothing to hold back
+        // (MQTT 5, 3.1.2.11.7).
         self.arm_keep_alive(now, key);
 
         self.identify(key, session_key, connect.username);

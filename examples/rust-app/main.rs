@@ -19,6 +19,8 @@ const STATE: &str = "room/1/thermostat";
 /// The room is warm enough from here on, in degrees Celsius.
 const COMFORTABLE: f64 = 20.0;
 const READINGS: [f64; 3] = [18.5, 19.5, 20.5];
+/// All that is published at QoS 1: each reading, what follows from it, and the two states.
+const PUBLISHED: usize = 2 * READINGS.len() + 2;
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -37,7 +39,7 @@ fn main() -> anyhow::Result<()> {
     options.set_last_will(LastWill::new(STATE, "offline", QoS::AtLeastOnce, true));
 
     let (client, mut connection) = Client::new(options, 10);
-    let mut decided = 0;
+    let (mut decided, mut acknowledged) = (0, 0);
     // The loop drives the connection: the client's requests travel while it turns.
     for event in connection.iter() {
         match event.map_err(|error| explained(error, &host, port))? {
@@ -56,7 +58,12 @@ fn main() -> anyhow::Result<()> {
                 decided += 1;
                 if decided == READINGS.len() {
                     client.publish(STATE, QoS::AtLeastOnce, true, "done")?;
-                    // It waits its turn behind the messages, and tells the broker to forget the will.
+                }
+            }
+            Event::Incoming(Packet::PubAck(_)) => {
+                acknowledged += 1;
+                if acknowledged == PUBLISHED {
+                    // The broker has everything. This tells it to forget the will.
                     client.disconnect()?;
                 }
             }

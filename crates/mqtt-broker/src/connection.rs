@@ -51,6 +51,9 @@ pub(crate) async fn open(shared: &Arc<Shared>, socket: TcpStream, peer: &str, li
 /// How far a connection is on its way to its end.
 enum State {
     Open,
+    /// Nothing more can leave. What the client sent before it closed is still read, for that may
+    /// end in a DISCONNECT, and its will must then not be published.
+    Unwritable(io::Error, Pin<Box<Sleep>>),
     /// The engine has ended it: the outbox may still leave.
     Draining(Pin<Box<Sleep>>),
     /// Our side is closed. What the client still sends is read and thrown away: closing with
@@ -98,9 +101,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Does what can be done now: writes what is due, then reads once, then writes the answers.
     fn poll_connection(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<End> {
+        if let State::Unwritable(..) = self.state {
+            return self.poll_last_words(core, cx);
+        }
         let written = self.poll_write(core, cx);
         if let Poll::Ready(Err(error)) = written {
-            return Poll::Ready(End::Failed(error));
+            self.state = State::Unwritable(error, Box::pin(sleep(LINGER)));
+            return self.poll_last_words(core, cx);
         }
         if let Poll::Ready(end) = self.poll_ending(core, cx, written.is_ready()) {
             return Poll::Ready(end);
@@ -118,6 +125,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
+        }
+    }
+
+    /// Reads what came before the connection broke, to its last byte.
+    fn poll_last_words(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<End> {
+        while !core.engine.is_closing(self.key) {
+            match self.poll_read(core, cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(_) => break,
+                Poll::Pending => {
+                    let State::Unwritable(_, limit) = &mut self.state else {
+                        break;
+                    };
+                    ready!(limit.as_mut().poll(cx));
+                    break;
+                }
+            }
+        }
+        match std::mem::replace(&mut self.state, State::Open) {
+            State::Unwritable(error, _) => Poll::Ready(End::Failed(error)),
+            _ => Poll::Ready(End::Closed),
         }
     }
 
@@ -152,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.state = State::Lingering(Box::pin(sleep(LINGER)));
         }
         match &mut self.state {
-            State::Open => Poll::Pending,
+            State::Open | State::Unwritable(..) => Poll::Pending,
             State::Draining(limit) | State::Lingering(limit) => {
                 limit.as_mut().poll(cx).map(|()| End::Closed)
             }

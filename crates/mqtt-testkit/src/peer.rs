@@ -260,6 +260,17 @@ impl RawPeer {
         }
     }
 
+    /// Closes the connection with a reset, as the system does where a program ends and leaves
+    /// bytes unread.
+    ///
+    /// # Panics
+    /// If the system has no such way to close.
+    pub fn reset(self) {
+        socket2::SockRef::from(&self.stream)
+            .set_linger(Some(Duration::ZERO))
+            .expect("TCP has this option");
+    }
+
     /// Says goodbye, and waits until the broker has closed the connection.
     ///
     /// # Panics

@@ -5,6 +5,8 @@
 
 mod clients;
 mod examples;
+#[cfg(unix)]
+mod hasty;
 mod kit;
 mod mosquitto;
 mod paho;

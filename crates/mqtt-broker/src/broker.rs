@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::listener::{self, Door, StartError};
 use crate::log::{Level, Line, Log, PROGRAM, VERSION};
 use crate::memory;
+use crate::peer::Peer;
 use crate::rules;
 use crate::time::Time;
 use bytes::Bytes;
@@ -283,7 +284,7 @@ impl Core {
     }
 
     /// A connection was accepted.
-    pub(crate) fn open(&mut self, peer: &str, listener: usize) -> Option<ConnectionKey> {
+    pub(crate) fn open(&mut self, peer: Peer, listener: usize) -> Option<ConnectionKey> {
         let mut token = [0; 16];
         if getrandom::fill(&mut token).is_err() {
             // Without random bytes an assigned identifier is merely unique.

@@ -7,6 +7,7 @@
 use crate::broker::{Core, Shared};
 use crate::connection_state::ConnectionKey;
 use crate::listener::text_of;
+use crate::peer::Peer;
 use bytes::{Bytes, BytesMut};
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -29,7 +30,7 @@ const SLICES: usize = 32;
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Takes a connection in and starts to drive it.
-pub(crate) async fn open(shared: &Arc<Shared>, socket: TcpStream, peer: &str, listener: usize) {
+pub(crate) async fn open(shared: &Arc<Shared>, socket: TcpStream, peer: Peer, listener: usize) {
     if shared.with(|core| core.engine.is_full(listener)) {
         // Clients that have just closed make room first.
         tokio::task::yield_now().await;

@@ -1,6 +1,7 @@
 //! What the engine knows of one network connection.
 
 use crate::outbox::Outbox;
+use crate::peer::Peer;
 use crate::session::SessionKey;
 use crate::time::Time;
 use mqtt_proto::{Topic, Version};
@@ -40,8 +41,8 @@ pub struct Connection {
     pub stage: Stage,
     /// What it has to write.
     pub outbox: Outbox,
-    /// The remote address with its port.
-    pub peer: Box<str>,
+    /// The other end.
+    pub peer: Peer,
     /// What a client that was not let in called itself, for the log.
     pub refused_id: Option<Arc<str>>,
     /// Which listener it came to.

@@ -30,6 +30,7 @@ pub use crate::connection_state::ConnectionKey;
 use crate::connection_state::{Connection, Stage};
 use crate::log::{Ending, Level, Line};
 use crate::outbox::Outbox;
+use crate::peer::Peer;
 use crate::retained::RetainedMessages;
 use crate::session::{Session, SessionKey};
 use crate::sys::{Census, Counters};
@@ -203,13 +204,13 @@ impl Engine {
             || total >= self.settings.global_max_connections
     }
 
-    /// A connection was accepted from `peer` (address and port) by listener number `listener`.
+    /// A connection was accepted by listener number `listener`.
     ///
     /// `token` is sixteen unpredictable bytes. `None`: a limit is reached, close it again.
     pub fn handle_open(
         &mut self,
         now: Time,
-        peer: &str,
+        peer: Peer,
         listener: usize,
         token: [u8; 16],
     ) -> Option<ConnectionKey> {
@@ -217,11 +218,14 @@ impl Engine {
         self.counters.sockets += 1;
         if self.is_full(listener) {
             self.log(Line::TooManyConnections {
-                address: address_of(peer),
+                address: peer.host(),
             });
             return None;
         }
-        self.log(Line::NewConnection { peer, port });
+        if peer.is_known {
+            let peer = &peer.address;
+            self.log(Line::NewConnection { peer, port });
+        }
         self.open[listener] += 1;
         self.serial += 1;
         let serial = self.serial;
@@ -229,7 +233,7 @@ impl Engine {
             serial,
             stage: Stage::Greeting,
             outbox: Outbox::default(),
-            peer: peer.into(),
+            peer,
             refused_id: None,
             listener: u16::try_from(listener).unwrap_or(u16::MAX),
             version: Version::V4,
@@ -245,6 +249,19 @@ impl Engine {
         let key = ConnectionKey(u32::try_from(index).expect("fewer than 2^32 connections"));
         self.arm_connect_deadline(now, key);
         Some(key)
+    }
+
+    /// More is known of who is at the other end than when the connection was opened: what TLS has
+    /// shown, or for whom a proxy comes.
+    pub fn handle_introduced(&mut self, key: ConnectionKey, peer: Peer) {
+        let connection = &mut self.connections[key.0 as usize];
+        let was_known = std::mem::replace(&mut connection.peer, peer).is_known;
+        let listener = usize::from(connection.listener);
+        if !was_known {
+            let peer = connection.peer.address.clone();
+            let port = self.settings.listeners[listener].port;
+            self.log(Line::NewConnection { peer: &peer, port });
+        }
     }
 
     /// Bytes have come: handles every whole packet in them and returns how many bytes that took.
@@ -328,7 +345,7 @@ impl Engine {
         };
         match packet {
             Packet::Connect(_) => {
-                let peer = self.connections[key.0 as usize].peer.clone();
+                let peer = self.connections[key.0 as usize].peer.address.clone();
                 self.log(Line::SecondConnect { peer: &peer });
                 Err(Close::PROTOCOL) // [MQTT-3.1.0-2]
             }
@@ -357,7 +374,7 @@ impl Engine {
 
     /// Logs what is wrong with a first byte that is not CONNECT's [MQTT-3.1.0-1].
     fn refuse_first_byte(&mut self, key: ConnectionKey, first: u8) {
-        let peer = self.connections[key.0 as usize].peer.clone();
+        let peer = self.connections[key.0 as usize].peer.address.clone();
         if first == TLS_HANDSHAKE {
             self.log(Line::TlsOnPlainListener { peer: &peer });
         } else {
@@ -518,7 +535,7 @@ impl Engine {
         let connection = self.connection(key);
         match connection.stage {
             Stage::Live(session) => self.session(session).client_id.clone(),
-            Stage::Greeting | Stage::Closing => Arc::from(&*connection.peer),
+            Stage::Greeting | Stage::Closing => Arc::from(&*connection.peer.address),
         }
     }
 }
@@ -528,11 +545,6 @@ const TLS_HANDSHAKE: u8 = 0x16;
 
 fn may_be_connect(first: u8) -> bool {
     first >> 4 == PacketType::Connect as u8 && first != TLS_HANDSHAKE
-}
-
-/// The remote address without its port.
-fn address_of(peer: &str) -> &str {
-    peer.rsplit_once(':').map_or(peer, |(address, _)| address)
 }
 
 fn is_pingresp(first: u8) -> bool {

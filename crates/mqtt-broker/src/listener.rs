@@ -4,6 +4,7 @@ use crate::broker::Shared;
 use crate::config::{Config, Listener, SocketDomain};
 use crate::connection;
 use crate::log::{Line, Log};
+use crate::peer::Peer;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -177,8 +178,8 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, number: u
     loop {
         match listener.accept().await {
             Ok((socket, address)) => {
-                let peer = format!("{}:{}", address.ip(), address.port());
-                connection::open(&shared, socket, &peer, number).await;
+                let peer = Peer::new(format!("{}:{}", address.ip(), address.port()));
+                connection::open(&shared, socket, peer, number).await;
             }
             Err(error) => pause_after(&shared, &error).await,
         }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 600;
 
 /// What the engine is made of: it takes time and bytes as arguments and returns effects.
-const ENGINE: [&str; 11] = [
+const ENGINE: [&str; 12] = [
     "connection_state.rs",
     "engine",
     "engine.rs",
     "message.rs",
     "outbox.rs",
+    "peer.rs",
     "retained.rs",
     "session.rs",
     "sys.rs",

@@ -28,6 +28,7 @@ pub use message::{Message, message};
 use mqtt_broker::engine::settings::Settings;
 use mqtt_broker::engine::{ConnectionKey, Engine};
 use mqtt_broker::log::{Level, Levels};
+use mqtt_broker::peer::Peer;
 use mqtt_broker::time::Time;
 use mqtt_proto::Version;
 use std::cell::RefCell;
@@ -218,8 +219,8 @@ impl Inner {
         let number = self.links.len();
         let mut token = [0; 16];
         token[..8].copy_from_slice(&(number as u64).to_le_bytes());
-        let peer = format!("10.0.0.1:{}", 10_000 + number);
-        let opened = self.engine.handle_open(self.now, &peer, listener, token);
+        let peer = Peer::new(format!("10.0.0.1:{}", 10_000 + number));
+        let opened = self.engine.handle_open(self.now, peer, listener, token);
         if let Some(key) = opened {
             let at = key.0 as usize;
             self.by_key

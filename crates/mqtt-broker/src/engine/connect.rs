@@ -223,7 +223,7 @@ impl Engine {
         connect: &Connect<'_>,
         refusal: &Refusal,
     ) -> Close<'static> {
-        let peer = self.connection(key).peer.clone();
+        let peer = self.connection(key).peer.address.clone();
         if !connect.client_id.is_empty() {
             self.connection_mut(key).refused_id = Some(connect.client_id.into());
         }
@@ -241,7 +241,7 @@ impl Engine {
 
     fn send_refusal(&mut self, key: ConnectionKey, reason: ReasonCode) {
         let connection = self.connection(key);
-        let peer = connection.peer.clone();
+        let peer = connection.peer.address.clone();
         let client = connection.refused_id.clone();
         let code = if connection.version.is_v5() {
             reason.value()
@@ -304,7 +304,7 @@ impl Engine {
             self.session_mut(found).will = None;
         }
         if let Some(old) = self.session(found).connection {
-            let [from, to] = [old, new].map(|key| self.connection(key).peer.clone());
+            let [from, to] = [old, new].map(|key| self.connection(key).peer.address.clone());
             self.log_client(found, |client| Line::TakeOver {
                 client,
                 old: &from,
@@ -365,7 +365,7 @@ impl Engine {
     }
 
     fn log_connected(&mut self, key: ConnectionKey, session: SessionKey, connect: &Connect<'_>) {
-        let peer = self.connection(key).peer.clone();
+        let peer = self.connection(key).peer.address.clone();
         let keep_alive = self.keep_alive(connect);
         self.log_client(session, |client| Line::ClientConnected {
             peer: &peer,

@@ -1,6 +1,6 @@
 //! How connections and sessions end, and what becomes of wills and of messages of share groups.
 
-use super::{Close, Engine, Handled, address_of};
+use super::{Close, Engine, Handled};
 use crate::connection_state::{ConnectionKey, Stage};
 use crate::log::{Ending, Line};
 use crate::message::{Delivery, Publication};
@@ -51,12 +51,12 @@ impl Engine {
         let client: Arc<str> = match (&connection.refused_id, connection.stage) {
             (_, Stage::Live(session)) => self.session(session).client_id.clone(),
             (Some(id), _) => id.clone(),
-            (None, _) => address_of(&connection.peer).into(),
+            (None, _) => connection.peer.host().into(),
         };
         let (stage, version, peer) = (
             connection.stage,
             connection.version,
-            connection.peer.clone(),
+            connection.peer.address.clone(),
         );
         if let (Some(reason), Stage::Live(_), true) = (close.disconnect, stage, version.is_v5()) {
             self.log(Line::SendingDisconnect {
@@ -85,9 +85,12 @@ impl Engine {
 
     /// The socket of a connection is closed, by whichever side; its key is free again.
     ///
-    /// `error` is the operating system's word for what happened, if anything did.
+    /// `error` is the operating system's word for what happened, if anything did. Of a proxy that
+    /// came for nobody nothing is said.
     pub fn handle_closed(&mut self, now: Time, key: ConnectionKey, error: Option<&str>) {
-        if self.connection(key).stage != Stage::Closing {
+        let connection = self.connection(key);
+        let is_quiet = !connection.peer.is_known && error.is_none();
+        if connection.stage != Stage::Closing && !is_quiet {
             let ending = error.map_or(Ending::ClosedByClient, Ending::Io);
             self.close(
                 now,

@@ -1,64 +1,25 @@
 //! The command line: every flag of every client once, and what a user has said with them.
 //!
 //! [`table`] is the list. [`arguments`] repairs what word processors do to dashes. [`Said`] is the
-//! outcome: texts by flag, the last one winning, not yet judged; [`crate::options`] and the programs
-//! turn it into meaning.
+//! outcome: flags and values in order, not yet judged; [`crate::options`] and the programs turn it
+//! into meaning.
 
 pub mod arguments;
+mod error;
 pub mod help;
+mod said;
 pub mod table;
 
-use std::ffi::{OsStr, OsString};
-use std::fmt;
+use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use table::{FLAGS, Flag, Program};
+pub use error::UsageError;
+pub use said::{Given, Said, typed};
 
-/// The command line cannot be understood: what is wrong, and what to type instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsageError {
-    what: String,
-    hints: Vec<String>,
-}
-
-impl UsageError {
-    /// A sentence without its full stop.
-    pub fn new(what: impl Into<String>) -> UsageError {
-        UsageError {
-            what: what.into(),
-            hints: Vec::new(),
-        }
-    }
-
-    /// Adds a suggestion: a whole sentence.
-    #[must_use]
-    pub fn hint(mut self, text: impl Into<String>) -> UsageError {
-        self.hints.push(text.into());
-        self
-    }
-
-    /// What is wrong.
-    pub fn what(&self) -> &str {
-        &self.what
-    }
-
-    /// What to do about it, one suggestion a line; may be empty.
-    pub fn hints(&self) -> String {
-        self.hints.join("\n")
-    }
-}
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        self.hints.iter().try_for_each(|hint| write!(f, "\n{hint}"))
-    }
-}
-
-impl std::error::Error for UsageError {}
+use table::{FLAGS, Flag, PENDING, Program};
 
 /// What came of a command line.
 #[derive(Debug)]
@@ -67,18 +28,6 @@ pub enum Parsed {
     Said(Said),
     /// A text that was asked for, for stdout: help or version.
     Text(String),
-}
-
-/// What was said, by flag.
-#[derive(Debug)]
-pub struct Said {
-    /// Who was called, and under which name.
-    pub program: Program,
-    /// The name the program was called by.
-    pub name: String,
-    /// What was read differently than typed; whole sentences for the user.
-    pub notes: Vec<String>,
-    matches: ArgMatches,
 }
 
 /// The identifier of the lone positional argument.
@@ -94,16 +43,12 @@ pub fn parse(
 ) -> Result<Parsed, UsageError> {
     let mut argv = argv.into_iter();
     let name = arguments::called_as(argv.next().as_deref(), program);
-    let (arguments, mut notes) = arguments::repair(program, argv.collect());
-    let matches = match command(program).try_get_matches_from(&arguments) {
-        Ok(matches) => matches,
-        Err(error) => return Err(explain(program, &error)),
-    };
+    let (arguments, mut notes) = arguments::repair(program, argv.collect())?;
     let mut said = Said {
         program,
         name,
         notes: Vec::new(),
-        matches,
+        given: read(program, &arguments)?,
     };
     if said.has("help") {
         return Ok(Parsed::Text(help::text(program, &said.name)));
@@ -128,6 +73,61 @@ pub fn parse(
     }
     said.notes = notes;
     Ok(Parsed::Said(said))
+}
+
+/// Refuses what no program acts on yet.
+pub(crate) fn refuse_pending(said: &Said) -> Result<(), UsageError> {
+    match PENDING.iter().find(|long| said.has(long)) {
+        Some(flag) => Err(UsageError::new(format!("{} is not there yet", typed(flag)))),
+        None => Ok(()),
+    }
+}
+
+/// Splits repaired arguments into flags and values, in order.
+fn read(program: Program, arguments: &[OsString]) -> Result<Vec<Given>, UsageError> {
+    let matches = command(program)
+        .try_get_matches_from(arguments)
+        .map_err(|error| explain(program, &error))?;
+    let mut given: Vec<(usize, Given)> = Vec::new();
+    let flags = FLAGS.iter().filter(|flag| flag.is_of(program));
+    for flag in flags {
+        given.extend(occurrences(&matches, flag.long, flag.value.is_some()));
+    }
+    given.extend(occurrences(&matches, POSITIONAL, true));
+    given.sort_by_key(|(place, _)| *place);
+    Ok(given.into_iter().map(|(_, given)| given).collect())
+}
+
+/// A flag each time it was given, with its place on the command line. Of flags without a value only
+/// the last time is known, and counts.
+fn occurrences(matches: &ArgMatches, long: &'static str, has_value: bool) -> Vec<(usize, Given)> {
+    if matches.value_source(long) != Some(ValueSource::CommandLine) {
+        return Vec::new();
+    }
+    let mut places = matches.indices_of(long).into_iter().flatten();
+    let given = |values| Given {
+        long,
+        values,
+        origin: None,
+    };
+    if !has_value {
+        return places
+            .next_back()
+            .map(|place| (place, given(Vec::new())))
+            .into_iter()
+            .collect();
+    }
+    let groups = matches
+        .get_occurrences::<OsString>(long)
+        .into_iter()
+        .flatten();
+    groups
+        .map(|group| {
+            let values: Vec<OsString> = group.cloned().collect();
+            let place = places.nth(values.len().saturating_sub(1));
+            (place.unwrap_or(usize::MAX), given(values))
+        })
+        .collect()
 }
 
 fn command(program: Program) -> Command {
@@ -157,7 +157,7 @@ fn argument(flag: &Flag) -> Arg {
         // The next argument is the value, whatever it looks like: `-m -5`.
         Some(_) => arg
             .action(ArgAction::Append)
-            .num_args(1)
+            .num_args(flag.values())
             .allow_hyphen_values(true)
             .value_parser(value_parser!(OsString)),
         None => arg.action(ArgAction::Count),
@@ -231,125 +231,6 @@ fn unknown(program: Program, argument: &str, suggestion: &str) -> UsageError {
     }
 }
 
-impl Said {
-    /// Whether the flag was given.
-    pub fn has(&self, long: &str) -> bool {
-        self.matches.value_source(long) == Some(ValueSource::CommandLine)
-    }
-
-    /// Where on the command line the flag was given last; later ones win over others that say the
-    /// opposite.
-    pub fn position(&self, long: &str) -> Option<usize> {
-        if !self.has(long) {
-            return None;
-        }
-        self.matches
-            .indices_of(long)
-            .and_then(|mut places| places.next_back())
-    }
-
-    fn values(&self, long: &str) -> impl Iterator<Item = &OsString> {
-        self.matches
-            .try_get_many::<OsString>(long)
-            .ok()
-            .flatten()
-            .into_iter()
-            .flatten()
-    }
-
-    /// The last value of a flag.
-    ///
-    /// # Errors
-    /// It is not Unicode text.
-    pub fn text(&self, long: &str) -> Result<Option<&str>, UsageError> {
-        self.values(long)
-            .last()
-            .map(|value| unicode(long, value))
-            .transpose()
-    }
-
-    /// All values of a flag that may be repeated, in order.
-    ///
-    /// # Errors
-    /// One of them is not Unicode text.
-    pub fn texts(&self, long: &str) -> Result<Vec<&str>, UsageError> {
-        self.values(long)
-            .map(|value| unicode(long, value))
-            .collect()
-    }
-
-    /// The last value of a flag that takes any bytes, such as a payload.
-    ///
-    /// # Errors
-    /// The system's form of it has no bytes (a lone surrogate on Windows).
-    pub fn bytes(&self, long: &str) -> Result<Option<Vec<u8>>, UsageError> {
-        self.values(long)
-            .last()
-            .map(|value| raw_bytes(long, value))
-            .transpose()
-    }
-
-    /// The last value of a flag that names a file.
-    pub fn path(&self, long: &str) -> Option<&OsStr> {
-        self.values(long).last().map(OsString::as_os_str)
-    }
-
-    /// The last value turned into meaning by one of the functions of [`crate::value`].
-    ///
-    /// # Errors
-    /// The value is not text, or means nothing.
-    pub fn meaning<T>(
-        &self,
-        long: &str,
-        parse: impl FnOnce(&str, &str) -> Result<T, UsageError>,
-    ) -> Result<Option<T>, UsageError> {
-        self.text(long)?
-            .map(|text| parse(&typed(long), text))
-            .transpose()
-    }
-
-    /// The host named without a flag.
-    ///
-    /// # Errors
-    /// It is not Unicode text.
-    pub fn positional(&self) -> Result<Option<&str>, UsageError> {
-        self.text(POSITIONAL)
-    }
-}
-
-/// A flag as people type it: the short form if there is one.
-pub fn typed(long: &str) -> String {
-    FLAGS
-        .iter()
-        .find(|flag| flag.long == long)
-        .map_or_else(|| long.to_owned(), Flag::typed)
-}
-
-fn unicode<'a>(long: &str, value: &'a OsStr) -> Result<&'a str, UsageError> {
-    value.to_str().ok_or_else(|| not_text(long, value))
-}
-
-fn not_text(long: &str, value: &OsStr) -> UsageError {
-    UsageError::new(format!(
-        "The value of {} is not Unicode text: '{}'",
-        typed(long),
-        value.to_string_lossy()
-    ))
-    .hint("Check the encoding of your terminal or script; it should be UTF-8.")
-}
-
-#[cfg(unix)]
-#[allow(clippy::unnecessary_wraps)]
-fn raw_bytes(_long: &str, value: &OsStr) -> Result<Vec<u8>, UsageError> {
-    use std::os::unix::ffi::OsStrExt;
-    Ok(value.as_bytes().to_vec())
-}
-
-#[cfg(not(unix))]
-fn raw_bytes(long: &str, value: &OsStr) -> Result<Vec<u8>, UsageError> {
-    unicode(long, value).map(|text| text.as_bytes().to_vec())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,6 +298,80 @@ mod tests {
         let said = said(Program::Sub, &["-x", "5", "-V", "311"]);
         assert!(said.position("protocol-version") > said.position("session-expiry"));
         assert_eq!(said.position("debug"), None);
+    }
+
+    #[test]
+    fn a_property_takes_three_arguments_or_four_if_it_is_a_pair() {
+        let line = [
+            "-D",
+            "publish",
+            "content-type",
+            "-t",
+            "-t",
+            "a",
+            "--property",
+            "connect",
+            "user-property",
+            "k",
+            "-D",
+            "-d",
+        ];
+        let said = said(Program::Pub, &line);
+        let words: Vec<_> = said
+            .all("property")
+            .map(|given| given.texts().unwrap())
+            .collect();
+        assert_eq!(
+            words,
+            [
+                ["publish", "content-type", "-t", ""],
+                ["connect", "user-property", "k", "-D"]
+            ]
+        );
+        assert_eq!(said.texts("topic").unwrap(), ["a"]);
+        assert!(said.has("debug"));
+        check_error(
+            Program::Pub,
+            &["-D", "publish", "topic-alias"],
+            "-D needs 3 more arguments, and got 2",
+        );
+        check_error(
+            Program::Pub,
+            &["-D", "publish", "user-property", "a"],
+            "-D needs 4 more arguments, and got 3",
+        );
+    }
+
+    #[test]
+    fn json_takes_all_pairs_that_follow() {
+        let line = [
+            "--json", "a=1", "b=-2", "c=", "-t", "x", "--json", "d=4", "-r",
+        ];
+        let said = said(Program::Pub, &line);
+        assert_eq!(said.texts("json").unwrap(), ["a=1", "b=-2", "c=", "d=4"]);
+        assert!(said.has("retain"));
+    }
+
+    #[test]
+    fn flags_are_known_in_order() {
+        let said = said(
+            Program::Sub,
+            &["-t", "a", "-q", "0", "-v", "-t", "b", "-q", "2"],
+        );
+        let order: Vec<_> = said
+            .in_order()
+            .map(|given| (given.long, given.text().unwrap()))
+            .collect();
+        assert_eq!(
+            order,
+            [
+                ("topic", "a"),
+                ("qos", "0"),
+                ("verbose", ""),
+                ("topic", "b"),
+                ("qos", "2")
+            ]
+        );
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! What the flags that all clients share mean: where the broker is, and how to open the session.
 
+mod topics;
+
 use mqtt_proto::client::{Options as SessionOptions, WillMessage};
 use mqtt_proto::{EncodeError, PropertiesBuf, Property, QoS, Version};
 
+use crate::flags::table::Program;
 use crate::flags::{Said, UsageError, typed};
 use crate::value;
+
+pub use topics::topics;
 
 /// MQTT's port without TLS.
 const DEFAULT_PORT: u16 = 1883;
@@ -119,10 +124,15 @@ fn session(said: &Said) -> Result<SessionOptions, UsageError> {
 
 /// The last of the flags that choose a version.
 fn version(said: &Said) -> Result<Version, UsageError> {
-    let asked = said
-        .meaning("protocol-version", value::version)?
-        .unwrap_or(Version::V4);
-    let implied = said.position("session-expiry");
+    let default = match said.program {
+        Program::Pub | Program::Sub => Version::V4,
+        Program::Rr => Version::V5,
+    };
+    let asked = said.meaning("protocol-version", value::version)?;
+    let asked = asked.unwrap_or(default);
+    let implied = said
+        .position("session-expiry")
+        .max(said.position("property"));
     Ok(if implied > said.position("protocol-version") {
         Version::V5
     } else {
@@ -228,7 +238,6 @@ fn will(said: &Said) -> Result<Option<WillMessage>, UsageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flags::table::Program;
     use crate::flags::{Parsed, parse};
 
     fn common(line: &[&str]) -> Result<Common, UsageError> {

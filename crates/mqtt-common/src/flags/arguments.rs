@@ -3,7 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::table::{FLAGS, Flag, Program};
+use super::UsageError;
+use super::table::{FLAGS, Flag, JSON, PROPERTY, PROPERTY_VALUES, Program, USER_PROPERTY};
 
 /// What word processors and slides make of `-` and `--`: hyphen, non-breaking hyphen, figure dash,
 /// en dash, em dash, horizontal bar, minus.
@@ -21,24 +22,27 @@ pub fn called_as(first: Option<&OsStr>, program: Program) -> String {
         .to_owned()
 }
 
-/// Reads long dashes as `-` where a flag can stand, and warns of quotes that cmd.exe has not removed.
+/// Reads long dashes as `-` where a flag can stand, warns of quotes that cmd.exe has not removed, and
+/// gives flags with several values a fixed number of them.
 ///
 /// The second part is one sentence for each thing worth telling.
-pub fn repair(program: Program, arguments: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
+///
+/// # Errors
+/// `-D` lacks a part of its property.
+pub fn repair(
+    program: Program,
+    arguments: Vec<OsString>,
+) -> Result<(Vec<OsString>, Vec<String>), UsageError> {
     let mut repaired = Vec::with_capacity(arguments.len());
     let mut notes = Vec::new();
-    let mut value_follows = false;
-    for argument in arguments {
+    let mut arguments = arguments.into_iter().peekable();
+    while let Some(argument) = arguments.next() {
         if cfg!(windows) {
             notes.extend(quote_note(&argument));
         }
-        let fixed = if value_follows {
-            None
-        } else {
-            argument
-                .to_str()
-                .and_then(|text| plain_dashes(program, text))
-        };
+        let fixed = argument
+            .to_str()
+            .and_then(|text| plain_dashes(program, text));
         if let Some(fixed) = &fixed {
             notes.push(format!(
                 "'{}' was read as '{fixed}': its dash is not the one of the keyboard",
@@ -46,10 +50,66 @@ pub fn repair(program: Program, arguments: Vec<OsString>) -> (Vec<OsString>, Vec
             ));
         }
         let argument = fixed.map_or(argument, OsString::from);
-        value_follows = !value_follows && takes_next(program, &argument);
+        let flag = argument.to_str().and_then(|text| find(program, text));
         repaired.push(argument);
+        let Some(flag) = flag.filter(|flag| flag.value.is_some()) else {
+            continue;
+        };
+        let from = repaired.len();
+        match flag.long {
+            PROPERTY => repaired.extend(property(flag, &mut arguments)?),
+            JSON => repaired.extend(pairs(flag, &mut arguments)),
+            _ => repaired.extend(arguments.next()),
+        }
+        if cfg!(windows) {
+            notes.extend(
+                repaired[from..]
+                    .iter()
+                    .filter_map(|value| quote_note(value)),
+            );
+        }
     }
-    (repaired, notes)
+    Ok((repaired, notes))
+}
+
+/// The arguments of `-D`, filled up with an empty one if the property is no pair.
+fn property(
+    flag: &Flag,
+    arguments: &mut impl Iterator<Item = OsString>,
+) -> Result<Vec<OsString>, UsageError> {
+    let mut words: Vec<OsString> = arguments.take(PROPERTY_VALUES - 1).collect();
+    let is_pair = words.get(1).is_some_and(|name| name == USER_PROPERTY);
+    if is_pair {
+        words.extend(arguments.next());
+    }
+    let needed = PROPERTY_VALUES - usize::from(!is_pair);
+    if words.len() < needed {
+        return Err(UsageError::new(format!(
+            "{} needs {needed} more arguments, and got {}",
+            flag.typed(),
+            words.len()
+        ))
+        .hint("Type for example: -D publish content-type text/plain")
+        .hint("Or, for a pair: -D publish user-property room 12"));
+    }
+    words.resize(PROPERTY_VALUES, OsString::new());
+    Ok(words)
+}
+
+/// The first pair of `--json`, and the flag again in front of each further one.
+fn pairs(
+    flag: &Flag,
+    arguments: &mut std::iter::Peekable<impl Iterator<Item = OsString>>,
+) -> Vec<OsString> {
+    let mut words: Vec<OsString> = arguments.next().into_iter().collect();
+    let is_pair = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        !text.starts_with('-') && text.contains('=')
+    };
+    while let Some(next) = arguments.next_if(is_pair) {
+        words.extend([OsString::from(format!("--{}", flag.long)), next]);
+    }
+    words
 }
 
 fn find(program: Program, typed: &str) -> Option<&'static Flag> {
@@ -65,13 +125,6 @@ fn find(program: Program, typed: &str) -> Option<&'static Flag> {
 fn single(text: &str) -> Option<char> {
     let mut chars = text.chars();
     chars.next().filter(|_| chars.next().is_none())
-}
-
-fn takes_next(program: Program, argument: &OsStr) -> bool {
-    argument
-        .to_str()
-        .and_then(|text| find(program, text))
-        .is_some_and(|flag| flag.value.is_some())
 }
 
 /// The argument with keyboard dashes, if it has others and looks like a flag.
@@ -112,7 +165,8 @@ mod tests {
 
     #[track_caller]
     fn check(line: &[&str], expected: &[&str], notes: usize) {
-        let (repaired, said) = repair(Program::Pub, line.iter().map(OsString::from).collect());
+        let (repaired, said) =
+            repair(Program::Pub, line.iter().map(OsString::from).collect()).unwrap();
         assert_eq!(repaired, expected, "{line:?}");
         assert_eq!(said.len(), notes, "{said:?}");
     }

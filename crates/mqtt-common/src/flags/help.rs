@@ -37,6 +37,9 @@ fn intro(program: Program) -> &'static str {
         Program::Sub => {
             "Subscribes to topics of an MQTT broker and prints every message. Ctrl-C ends it."
         }
+        Program::Rr => {
+            "Publishes a request to an MQTT broker, waits for the answer, and prints it."
+        }
     }
 }
 
@@ -44,6 +47,9 @@ fn usage(program: Program) -> &'static str {
     match program {
         Program::Pub => "[-h HOST] -t TOPIC {-m TEXT | -f FILE | -l | -s | -n} [options]",
         Program::Sub => "[-h HOST] -t FILTER [-t FILTER ...] [options]",
+        Program::Rr => {
+            "[-h HOST] -t TOPIC -e RESPONSE-TOPIC {-m TEXT | -f FILE | -s | -n} [options]"
+        }
     }
 }
 
@@ -85,6 +91,16 @@ fn examples(program: Program) -> &'static [(&'static str, &'static str)] {
                 "messages are kept while this client is away",
             ),
         ],
+        Program::Rr => &[
+            (
+                "-h localhost -t lamp/1/get -e lamp/1/state -m now",
+                "asks, and prints the first answer",
+            ),
+            (
+                "-h 192.168.1.23 -t echo -e answers/maria -m hello -W 5 --latency",
+                "waits 5 seconds at most, and shows how long it took",
+            ),
+        ],
     }
 }
 
@@ -94,7 +110,7 @@ fn codes(program: Program) -> &'static str {
             "\nExit codes: 0 done; 1 usage, file or connection attempt; 1-5 and 128-159 refused by the \
              broker;\n7 connection lost; 255 stopped before the broker answered.\n"
         }
-        Program::Sub => {
+        Program::Sub | Program::Rr => {
             "\nExit codes: 0 done or Ctrl-C; 1 usage or connection attempt; 1-5 and 128-159 refused by \
              the broker;\n27 the time of -W is over; 255 stopped before the broker answered.\n"
         }
@@ -135,12 +151,12 @@ mod tests {
 
     #[test]
     fn every_flag_is_explained_once_and_no_line_is_too_long() {
-        for program in [Program::Pub, Program::Sub] {
+        for program in Program::ALL {
             let text = text(program, program.name());
             for flag in FLAGS.iter().filter(|flag| flag.is_of(program)) {
                 let entry = format!("--{}", flag.long);
                 let lines = text.lines().filter(|line| {
-                    line.starts_with("  ")
+                    (line.starts_with("  -") || line.starts_with("      --"))
                         && line.split_whitespace().take(2).any(|word| word == entry)
                 });
                 assert_eq!(lines.count(), 1, "{program:?} {entry}");

@@ -7,14 +7,29 @@ pub enum Program {
     Pub,
     /// mqtt-sub
     Sub,
+    /// mqtt-rr
+    Rr,
 }
 
 impl Program {
+    /// All of them.
+    pub const ALL: [Program; 3] = [Program::Pub, Program::Sub, Program::Rr];
+
     /// Its own name, whatever it was called by.
     pub const fn name(self) -> &'static str {
         match self {
             Program::Pub => "mqtt-pub",
             Program::Sub => "mqtt-sub",
+            Program::Rr => "mqtt-rr",
+        }
+    }
+
+    /// The name of Mosquitto's program for the same work.
+    pub const fn model(self) -> &'static str {
+        match self {
+            Program::Pub => "mosquitto_pub",
+            Program::Sub => "mosquitto_sub",
+            Program::Rr => "mosquitto_rr",
         }
     }
 }
@@ -29,6 +44,7 @@ pub enum Chapter {
     Show,
     Stop,
     Identity,
+    Tls,
     Session,
     Will,
     Help,
@@ -36,13 +52,14 @@ pub enum Chapter {
 
 impl Chapter {
     /// All chapters, in the order of the help.
-    pub const ALL: [Chapter; 9] = [
+    pub const ALL: [Chapter; 10] = [
         Chapter::Broker,
         Chapter::Send,
         Chapter::Hear,
         Chapter::Show,
         Chapter::Stop,
         Chapter::Identity,
+        Chapter::Tls,
         Chapter::Session,
         Chapter::Will,
         Chapter::Help,
@@ -57,6 +74,7 @@ impl Chapter {
             Chapter::Show => "How to show it",
             Chapter::Stop => "When to stop",
             Chapter::Identity => "Who you are",
+            Chapter::Tls => "Encryption: TLS",
             Chapter::Session => "The connection and the session",
             Chapter::Will => {
                 "The will: a message that the broker publishes if this client vanishes"
@@ -89,6 +107,15 @@ impl Flag {
         self.programs.contains(&program)
     }
 
+    /// How many arguments follow it. `-D` is always filled up to four.
+    pub fn values(&self) -> usize {
+        match (self.value, self.long) {
+            (None, _) => 0,
+            (Some(_), PROPERTY) => PROPERTY_VALUES,
+            (Some(_), _) => 1,
+        }
+    }
+
     /// The flag as people type it: the short form if there is one.
     pub fn typed(&self) -> String {
         match self.short {
@@ -98,9 +125,22 @@ impl Flag {
     }
 }
 
-const ALL: &[Program] = &[Program::Pub, Program::Sub];
+/// The one flag that takes several arguments: three, or four if the property is a pair.
+pub const PROPERTY: &str = "property";
+/// How many arguments `-D` has at most.
+pub const PROPERTY_VALUES: usize = 4;
+/// The property that is a pair.
+pub const USER_PROPERTY: &str = "user-property";
+/// The flag that takes all pairs that follow it.
+pub const JSON: &str = "json";
+
+const ALL: &[Program] = &[Program::Pub, Program::Sub, Program::Rr];
 const PUB: &[Program] = &[Program::Pub];
 const SUB: &[Program] = &[Program::Sub];
+const RR: &[Program] = &[Program::Rr];
+const PUB_RR: &[Program] = &[Program::Pub, Program::Rr];
+const PUB_SUB: &[Program] = &[Program::Pub, Program::Sub];
+const SUB_RR: &[Program] = &[Program::Sub, Program::Rr];
 
 macro_rules! flags {
     ($($long:literal $(, $short:literal)? $(= $value:literal)?, $programs:ident, $chapter:ident, $help:literal;)*) => {
@@ -118,37 +158,97 @@ macro_rules! flags {
 
 flags! {
     "host", 'h' = "HOST", ALL, Broker, "the broker's name or address, also as HOST:PORT (default: localhost)";
-    "port", 'p' = "PORT", ALL, Broker, "the broker's port (default: 1883)";
+    "port", 'p' = "PORT", ALL, Broker, "the broker's port (default: 1883; 8883 with TLS, 80 and 443 with WebSockets in a URL)";
+    "url", 'L' = "URL", ALL, Broker, "broker, user and topic in one: mqtt://NAME:PASSWORD@HOST:PORT/TOPIC, also mqtts://, ws://, wss://";
+    "unix" = "PATH", ALL, Broker, "the broker's Unix socket, instead of a host";
+    "srv", 'S', ALL, Broker, "ask the name service for the broker of the domain that -h names (SRV records)";
+    "bind-address", 'A' = "ADDRESS", ALL, Broker, "connect from this address of this computer";
+    "ws", ALL, Broker, "speak MQTT through WebSockets";
+    "ws-path" = "PATH", ALL, Broker, "the path of the WebSocket (default: /mqtt). Implies --ws";
+    "ws-header" = "NAME:VALUE", ALL, Broker, "another header line for the WebSocket's request. May be repeated. Implies --ws";
+    "proxy" = "URL", ALL, Broker, "go through a SOCKS5 proxy: socks5h://NAME:PASSWORD@HOST:PORT (default port: 1080)";
+    "nodelay", ALL, Broker, "send small packets at once; they always are, the flag is there for old scripts";
 
-    "topic", 't' = "TOPIC", PUB, Send, "the topic to publish to; nothing has to be created first";
-    "message", 'm' = "TEXT", PUB, Send, "the message";
-    "file", 'f' = "FILE", PUB, Send, "send a whole file as one message";
+    "topic", 't' = "TOPIC", PUB, Send, "the topic to publish to; nothing has to be created first. May be repeated";
+    "topic", 't' = "TOPIC", RR, Send, "the topic of the request";
+    "response-topic", 'e' = "TOPIC", RR, Send, "the topic where the answer is expected";
+    "message", 'm' = "TEXT", PUB_RR, Send, "the message";
+    "file", 'f' = "FILE", PUB_RR, Send, "send a whole file as one message";
     "stdin-line", 'l', PUB, Send, "send each line of standard input as a message: type and press Enter";
-    "stdin-file", 's', PUB, Send, "send all of standard input as one message";
+    "topic-separator" = "TEXT", PUB, Send, "with -l: each line is a topic, this text, and the message";
+    "stdin-file", 's', PUB_RR, Send, "send all of standard input as one message";
     "null-message", 'n', PUB, Send, "send an empty message; with -r this removes the retained one";
+    "null-message", 'n', RR, Send, "send an empty message";
+    "json" = "NAME=VALUE ...", PUB_RR, Send, "send an object made of these: --json temp=21.5 on=true room=A1";
+    "format" = "text|hex|base64", PUB_RR, Send, "how the message is written: as it is (default), or in hexadecimal or base64 digits for its bytes";
+    "replay" = "FILE", PUB, Send, "publish what mqtt-sub --record has written, with the same pauses";
+    "speed" = "FACTOR", PUB, Send, "with --replay: this many times as fast (default: 1)";
     "retain", 'r', PUB, Send, "let the broker keep the message and give it to everyone who subscribes later";
-    "qos", 'q' = "QOS", ALL, Session, "0: sent once (default), 1: arrives at least once, 2: arrives exactly once";
-    "repeat" = "COUNT", PUB, Send, "send the message this often";
-    "repeat-delay" = "TIME", PUB, Send, "wait this long between two of them: seconds, or 500ms, 2m";
+    "qos", 'q' = "QOS", PUB_SUB, Session, "0: sent once (default), 1: arrives at least once, 2: arrives exactly once. Counts for all topics; given several times, each for the topics in front of it";
+    "qos", 'q' = "QOS", RR, Session, "0: sent once (default), 1: arrives at least once, 2: arrives exactly once";
+    "repeat" = "COUNT", PUB_RR, Send, "send the message this often";
+    "repeat-delay" = "TIME", PUB_RR, Send, "wait this long between two of them: seconds, or 500ms, 2m";
 
     "topic", 't' = "FILTER", SUB, Hear, "hear this topic; '+' stands for one level, '#' at the end for all the rest. May be repeated";
     "unsubscribe", 'U' = "FILTER", SUB, Hear, "stop hearing this topic in a session that is kept (-c). May be repeated";
     "filter-out", 'T' = "FILTER", SUB, Hear, "do not show messages on these topics. May be repeated";
-    "no-retained", 'R', SUB, Hear, "do not show retained messages, only what is published from now on";
-    "verbose", 'v', SUB, Show, "show the topic in front of each message";
-    "no-newline", 'N', SUB, Show, "no new line after each message";
+    "no-retained", 'R', SUB_RR, Hear, "do not show retained messages, only what is published from now on";
+    "retained-only", SUB, Hear, "show retained messages only, and end at the first other one";
+    "retain-as-published", SUB_RR, Hear, "let the retain flag of messages be as their publishers set it (version 5)";
+    "retain-handling" = "always|new|never", SUB_RR, Hear, "when the broker sends retained messages: at every subscription (default), at new ones, or never (version 5)";
+    "no-local", SUB, Hear, "do not hear what this very client publishes (version 5)";
+    "remove-retained", SUB, Hear, "remove every retained message that comes";
+    "dry-run", SUB, Hear, "with --remove-retained: only show what would be removed";
+    "random-filter" = "PERCENT", SUB, Hear, "show each message only with this probability";
+
+    "verbose", 'v', SUB_RR, Show, "show the topic in front of each message";
+    "output-format", 'F' = "FORMAT", SUB_RR, Show, "show messages in this form: %t topic, %p payload, %x in hexadecimal, %q QoS, %r retain, %j JSON, %I time and more";
+    "format" = "text|hex|base64|json", SUB, Show, "show payloads as they are (default), as digits, or each message as a JSON object";
+    "pretty", SUB_RR, Show, "JSON of %j and %J on several lines";
+    "time", SUB, Show, "show when each message came";
+    "no-newline", 'N', SUB_RR, Show, "no new line after each message";
+    "watch", 'w', SUB, Show, "one line of the screen for each topic, with its latest message";
+    "message-rate", SUB, Show, "show how many messages come in a second, instead of the messages";
+    "latency", RR, Show, "show how long the answer took";
+    "record" = "FILE", SUB, Show, "write all messages to a file of JSON lines that mqtt-pub --replay can publish again";
+
     "count", 'C' = "COUNT", SUB, Stop, "stop after this many messages";
-    "timeout", 'W' = "TIME", SUB, Stop, "stop after this time, with exit code 27: seconds, or 90s, 2m";
+    "timeout", 'W' = "TIME", SUB_RR, Stop, "stop after this time, with exit code 27: seconds, or 90s, 2m";
+    "exit-after-subscribe", 'E', SUB, Stop, "stop when the broker has accepted the subscriptions";
 
     "id", 'i' = "ID", ALL, Identity, "the client identifier: the name under which the broker knows this client. Two with one name push each other out";
     "id-prefix", 'I' = "PREFIX", ALL, Identity, "make the client identifier from this text and the process number";
     "username", 'u' = "NAME", ALL, Identity, "the user name, where the broker asks for one";
-    "pw", 'P' = "PASSWORD", ALL, Identity, "the password for it";
+    "pw", 'P' = "PASSWORD", ALL, Identity, "the password for it; -P - asks for it. Others can see it on a command line; MQTT_PASSWORD in the environment hides it";
+    "password-file" = "FILE", ALL, Identity, "read the password from the first line of a file";
 
-    "protocol-version", 'V' = "VERSION", ALL, Session, "the MQTT version: 311 (3.1.1, default), 5, or 31";
+    "cafile" = "FILE", ALL, Tls, "trust brokers whose certificate one of these authorities has signed (PEM). Turns TLS on";
+    "capath" = "DIR", ALL, Tls, "the same with a folder of such files";
+    "tls-use-os-certs", ALL, Tls, "trust the authorities that the system trusts; this is so on port 8883";
+    "cert" = "FILE", ALL, Tls, "this client's certificate, where the broker asks for one (PEM)";
+    "key" = "FILE", ALL, Tls, "the private key for it (PEM); if it is encrypted, its passphrase is asked for";
+    "insecure", ALL, Tls, "do not check the broker's certificate at all: anyone could be at the other end";
+    "no-tls", ALL, Tls, "no TLS, whatever else is said, also on port 8883";
+    "tls-version" = "tlsv1.2|tlsv1.3", ALL, Tls, "the lowest version of TLS (default: tlsv1.2)";
+    "tls-alpn" = "PROTOCOL", ALL, Tls, "the protocol to name in the TLS handshake, where the broker asks for one";
+    "ciphers" = "LIST", ALL, Tls, "the ciphers to offer, with colons between them";
+    "tls-keylog" = "FILE", ALL, Tls, "append the keys of the connection to a file, so that Wireshark can read along";
+    "psk" = "HEX", ALL, Tls, "a key known to both sides: not supported, use certificates";
+    "psk-identity" = "NAME", ALL, Tls, "the name of such a key: not supported";
+    "keyform" = "pem|engine", ALL, Tls, "the form of the private key; only pem is supported";
+    "tls-engine" = "ENGINE", ALL, Tls, "OpenSSL engines are not supported";
+    "tls-engine-kpass-sha1" = "HASH", ALL, Tls, "OpenSSL engines are not supported";
+
+    "protocol-version", 'V' = "5|311|31", PUB_SUB, Session, "the MQTT version: 311 (3.1.1, default), 5, or 31";
+    "protocol-version", 'V' = "5|311|31", RR, Session, "the MQTT version: 5 (default), 311 (3.1.1), or 31";
     "keepalive", 'k' = "TIME", ALL, Session, "how long the connection may be silent before it is tested (default: 60 seconds)";
     "disable-clean-session", 'c', ALL, Session, "keep the session: the broker collects messages at QoS 1 and 2 while this client is away. Needs -i";
     "session-expiry", 'x' = "TIME", ALL, Session, "how long the broker keeps the session, in seconds, as 1h, or -1 for ever. Selects version 5";
+    "max-inflight", 'M' = "COUNT", ALL, Session, "how many messages at QoS 1 and 2 may be on their way at once (default: 20)";
+    "property", 'D' = "PACKET NAME [KEY] VALUE", ALL, Session, "a property for connect, publish, subscribe, unsubscribe, disconnect or will: -D publish content-type text/plain. May be repeated. Selects version 5";
+    "no-reconnect", ALL, Session, "end when the connection is lost, instead of connecting again";
+    "reconnect-delay" = "TIME", ALL, Session, "wait this long before connecting again (default: 1 second)";
+    "reconnect-timeout" = "TIME", ALL, Session, "give up when the broker has been away this long";
 
     "will-topic" = "TOPIC", ALL, Will, "the topic of the will";
     "will-payload" = "TEXT", ALL, Will, "its message (default: empty)";
@@ -157,9 +257,71 @@ flags! {
 
     "debug", 'd', ALL, Help, "show every packet that is sent and received";
     "quiet", ALL, Help, "no errors and notes";
+    "options-file", 'o' = "FILE", ALL, Help, "read options from this file, one a line as typed here, instead of from the default one";
+    "completion" = "bash|zsh|fish|powershell", ALL, Help, "print a script that lets your shell complete these options";
+    "man", ALL, Help, "print the manual page, for man -l";
     "help", ALL, Help, "this text";
     "version", ALL, Help, "the version of this program";
 }
+
+/// Flags that no program acts on yet; they are refused, because a flag that is silently ignored may
+/// have been meant to protect something. Whoever gives one of them its meaning takes it off the list.
+pub(super) const PENDING: &[&str] = &[
+    "url",
+    "unix",
+    "srv",
+    "bind-address",
+    "ws",
+    "ws-path",
+    "ws-header",
+    "proxy",
+    "response-topic",
+    "topic-separator",
+    "json",
+    "format",
+    "replay",
+    "speed",
+    "retained-only",
+    "retain-as-published",
+    "retain-handling",
+    "no-local",
+    "remove-retained",
+    "dry-run",
+    "random-filter",
+    "output-format",
+    "pretty",
+    "time",
+    "watch",
+    "message-rate",
+    "latency",
+    "record",
+    "exit-after-subscribe",
+    "password-file",
+    "cafile",
+    "capath",
+    "tls-use-os-certs",
+    "cert",
+    "key",
+    "insecure",
+    "no-tls",
+    "tls-version",
+    "tls-alpn",
+    "ciphers",
+    "tls-keylog",
+    "psk",
+    "psk-identity",
+    "keyform",
+    "tls-engine",
+    "tls-engine-kpass-sha1",
+    "max-inflight",
+    "property",
+    "no-reconnect",
+    "reconnect-delay",
+    "reconnect-timeout",
+    "options-file",
+    "completion",
+    "man",
+];
 
 #[cfg(test)]
 mod tests {
@@ -167,7 +329,7 @@ mod tests {
 
     #[test]
     fn no_program_has_two_flags_of_one_name() {
-        for program in [Program::Pub, Program::Sub] {
+        for program in Program::ALL {
             let flags: Vec<_> = FLAGS.iter().filter(|flag| flag.is_of(program)).collect();
             for (index, flag) in flags.iter().enumerate() {
                 for other in &flags[index + 1..] {

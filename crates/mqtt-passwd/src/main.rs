@@ -1,0 +1,158 @@
+//! The program `mqtt-passwd`: users in and out of a password file.
+
+mod flags;
+mod place;
+mod prompt;
+
+use flags::{Hashing, Place, Task};
+use mqtt_passwd::book::check_name;
+use mqtt_passwd::{Book, Hash};
+use prompt::NoPassword;
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Everything that can go wrong, but for the next.
+const FAILED: u8 = 1;
+/// What was typed the second time is another password.
+const MISMATCH: u8 = 2;
+
+/// Why nothing was changed: the exit code and the sentence for it.
+struct Failure(u8, String);
+
+impl Failure {
+    fn new(what: impl Display) -> Failure {
+        Failure(FAILED, format!("Error: {what}."))
+    }
+}
+
+fn main() -> ExitCode {
+    let done = match flags::parse(std::env::args_os().skip(1)) {
+        Ok((task, hashing)) => run(task, hashing),
+        Err(text) => Err(Failure(FAILED, text)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(code, text)) => {
+            eprintln!("{text}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(task: Task, hashing: Hashing) -> Result<(), Failure> {
+    match task {
+        Task::Print(text) => {
+            print!("{text}");
+            Ok(())
+        }
+        Task::Set {
+            place,
+            is_new,
+            user,
+            password,
+        } => set(&place, is_new, &user, password, hashing),
+        Task::Delete { file, user } => delete(&file, &user),
+        Task::HashAll { file } => hash_all(&file, hashing),
+    }
+}
+
+fn set(
+    place: &Place,
+    is_new: bool,
+    user: &str,
+    password: Option<String>,
+    hashing: Hashing,
+) -> Result<(), Failure> {
+    check_name(user).map_err(Failure::new)?;
+    // A file that cannot be read is no reason to ask for a password first.
+    let mut book = match place {
+        Place::File(file) if !is_new => read(file)?,
+        _ => Book::default(),
+    };
+    let password = match password {
+        Some(password) => password,
+        None => prompt::new_password().map_err(no_password)?,
+    };
+    if password.len() > mqtt_passwd::book::LONGEST_NAME {
+        return Err(Failure::new(
+            "Password must be less than 65536 bytes long, which is what MQTT can carry",
+        ));
+    }
+    if password.is_empty() {
+        eprintln!("Warning: the password of {user} is empty.");
+    }
+    let hash = hash(hashing, password.as_bytes())?;
+    let is_known = book.set(user, &hash);
+    match place {
+        Place::Stdout => print!("{}", book.text()),
+        Place::File(file) => {
+            let verb = if is_known { "Updating" } else { "Adding" };
+            println!("{verb} password for user {user}");
+            write(file, &book)?;
+        }
+    }
+    Ok(())
+}
+
+fn delete(file: &Path, user: &str) -> Result<(), Failure> {
+    check_name(user).map_err(Failure::new)?;
+    let mut book = read(file)?;
+    if !book.remove(user) {
+        return Err(Failure(
+            FAILED,
+            format!("Warning: User {user} not found in password file."),
+        ));
+    }
+    write(file, &book)
+}
+
+fn hash_all(file: &Path, hashing: Hashing) -> Result<(), Failure> {
+    let mut book = read(file)?;
+    let count = book.hash_all(|password| hash(hashing, password))?;
+    if count == 0 {
+        eprintln!(
+            "Nothing to do: every password in {} is hashed.",
+            file.display()
+        );
+        return Ok(());
+    }
+    write(file, &book)
+}
+
+fn hash(hashing: Hashing, password: &[u8]) -> Result<Hash, Failure> {
+    Hash::new(hashing.algorithm, hashing.iterations, password).map_err(Failure::new)
+}
+
+fn read(file: &Path) -> Result<Book, Failure> {
+    let shown = file.display();
+    let bytes = std::fs::read(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure(
+            FAILED,
+            format!("Error: there is no password file {shown}.\n  To make one, put -c in front: mqtt-passwd -c {shown} USER"),
+        ),
+        _ => Failure::new(format!("the password file {shown} cannot be read: {error}")),
+    })?;
+    Book::parse(&bytes).map_err(|error| Failure::new(format!("{shown}: {error}")))
+}
+
+fn write(file: &Path, book: &Book) -> Result<(), Failure> {
+    place::replace(file, book.text().as_bytes()).map_err(|error| {
+        Failure::new(format!(
+            "the password file {} cannot be written: {error}",
+            file.display()
+        ))
+    })
+}
+
+fn no_password(why: NoPassword) -> Failure {
+    match why {
+        NoPassword::Mismatch => Failure(MISMATCH, "Error: Passwords do not match.".into()),
+        NoPassword::Empty => Failure::new("the password is empty. Nothing was changed"),
+        NoPassword::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Failure::new("standard input ended before two passwords were read")
+        }
+        NoPassword::Io(error) => Failure::new(format!("the password cannot be read: {error}")),
+    }
+}

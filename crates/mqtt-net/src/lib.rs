@@ -7,6 +7,7 @@
 
 mod connect;
 mod connection;
+pub mod tls;
 
 pub use connect::{Attempt, ConnectError, ConnectOptions, connect};
 pub use connection::{Connection, Turn};

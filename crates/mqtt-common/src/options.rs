@@ -1,14 +1,16 @@
 //! What the flags that all clients share mean: where the broker is, and how to open the session.
 
+mod properties;
 mod topics;
 
 use mqtt_proto::client::{Options as SessionOptions, WillMessage};
 use mqtt_proto::{EncodeError, PropertiesBuf, Property, QoS, Version};
 
 use crate::flags::table::Program;
-use crate::flags::{Said, UsageError, typed};
+use crate::flags::{Given, Said, UsageError, typed};
 use crate::value;
 
+pub use properties::PacketProperties;
 pub use topics::topics;
 
 /// MQTT's port without TLS.
@@ -25,8 +27,10 @@ pub struct Common {
     pub host: String,
     /// The broker's port.
     pub port: u16,
-    /// How to open the session.
+    /// How to open the session; the properties of CONNECT and of the will are in it.
     pub session: SessionOptions,
+    /// The properties of the other packets; only used in version 5.
+    pub properties: PacketProperties,
     /// Whether to show every packet.
     pub debug: bool,
     /// Whether to keep silent about errors.
@@ -40,11 +44,13 @@ impl Common {
     /// A value means nothing, or two flags contradict each other.
     pub fn new(said: &Said) -> Result<Common, UsageError> {
         let (host, port) = address(said)?;
+        let properties = PacketProperties::new(said)?;
         Ok(Common {
             name: said.name.clone(),
             host,
             port,
-            session: session(said)?,
+            session: session(said, &properties)?,
+            properties,
             debug: said.has("debug"),
             quiet: said.has("quiet"),
         })
@@ -56,6 +62,10 @@ impl Common {
     /// # Errors
     /// None in practice: a property of two bytes always has a wire form.
     pub fn limit_receive(&mut self, count: u64) -> Result<(), EncodeError> {
+        // What the user has said with -D counts more.
+        if self.session.properties.view().receive_maximum().is_some() {
+            return Ok(());
+        }
         let maximum = u16::try_from(count)
             .unwrap_or(RECEIVE_MAXIMUM)
             .clamp(1, RECEIVE_MAXIMUM);
@@ -90,7 +100,7 @@ fn address(said: &Said) -> Result<(String, u16), UsageError> {
     Ok((host, port))
 }
 
-fn session(said: &Said) -> Result<SessionOptions, UsageError> {
+fn session(said: &Said, properties: &PacketProperties) -> Result<SessionOptions, UsageError> {
     let version = version(said)?;
     let mut options = SessionOptions::new(version);
     options.client_id = client_id(said, version)?;
@@ -98,15 +108,21 @@ fn session(said: &Said) -> Result<SessionOptions, UsageError> {
     if let Some(seconds) = said.meaning("keepalive", value::keep_alive)? {
         options.keep_alive = seconds;
     }
+    if let Some(count) = said.meaning("max-inflight", value::count)? {
+        options.max_in_flight = u16::try_from(count).unwrap_or(u16::MAX);
+    }
     (options.username, options.password) = credentials(said, version)?;
-    options.will = will(said)?;
-    let expiry = said.meaning("session-expiry", value::session_expiry)?;
+    options.will = will(said, properties)?;
+    let expiry = expiry(said, properties)?;
     let expiry = expiry.unwrap_or(if options.clean_start { 0 } else { u32::MAX });
-    if version.is_v5() && expiry > 0 {
-        options
-            .properties
-            .push(Property::SessionExpiryInterval(expiry))
+    if version.is_v5() {
+        options.properties = connect_properties(properties, expiry)
             .map_err(|error| UsageError::new(error.to_string()))?;
+    } else if said.has("property") {
+        return Err(
+            UsageError::new("-D is for MQTT 5, and -V behind it chooses another version")
+                .hint("Leave out -V: -D selects version 5 by itself."),
+        );
     }
     let kept = if version.is_v5() {
         expiry == u32::MAX
@@ -120,6 +136,34 @@ fn session(said: &Said) -> Result<SessionOptions, UsageError> {
         );
     }
     Ok(options)
+}
+
+/// How long the session is kept, as said by the later of `-x` and `-D`.
+fn expiry(said: &Said, properties: &PacketProperties) -> Result<Option<u32>, UsageError> {
+    let flag = said.meaning("session-expiry", value::session_expiry)?;
+    let property = properties.connect.view().session_expiry_interval();
+    let is_expiry = |given: &Given| {
+        given.long == "property"
+            && given.texts().is_ok_and(|words| {
+                words[0].eq_ignore_ascii_case("connect") && words[1] == "session-expiry-interval"
+            })
+    };
+    let is_last = said.in_order().rposition(is_expiry) > said.position("session-expiry");
+    Ok(if is_last { property } else { flag })
+}
+
+/// What `-D` has said for CONNECT, with the session expiry in its place.
+fn connect_properties(said: &PacketProperties, expiry: u32) -> Result<PropertiesBuf, EncodeError> {
+    let mut properties = PropertiesBuf::new();
+    if expiry > 0 {
+        properties.push(Property::SessionExpiryInterval(expiry))?;
+    }
+    for property in said.connect.view() {
+        if !matches!(property, Property::SessionExpiryInterval(_)) {
+            properties.push(property)?;
+        }
+    }
+    Ok(properties)
 }
 
 /// The last of the flags that choose a version.
@@ -204,8 +248,14 @@ fn credentials(
     Ok((username, password))
 }
 
-fn will(said: &Said) -> Result<Option<WillMessage>, UsageError> {
+fn will(said: &Said, properties: &PacketProperties) -> Result<Option<WillMessage>, UsageError> {
     let Some(topic) = said.text("will-topic")? else {
+        if !properties.will.view().is_empty() {
+            return Err(
+                UsageError::new("-D will is there, but no topic for the will")
+                    .hint("Add --will-topic TOPIC"),
+            );
+        }
         return match ["will-payload", "will-retain", "will-qos"]
             .iter()
             .find(|flag| said.has(flag))
@@ -231,7 +281,7 @@ fn will(said: &Said) -> Result<Option<WillMessage>, UsageError> {
             .meaning("will-qos", value::qos)?
             .unwrap_or(QoS::AtMostOnce),
         retain: said.has("will-retain"),
-        properties: PropertiesBuf::new(),
+        properties: properties.will.clone(),
     }))
 }
 
@@ -322,6 +372,52 @@ mod tests {
             &["-V", "31", "-i", "a name of more than 23 letters"],
             "1 to 23 characters",
         );
+    }
+
+    #[test]
+    fn properties_select_version_5_and_reach_connect_and_will() {
+        let line = "-D connect user-property a b -D connect session-expiry-interval 9 -x 7 \
+                    --will-topic w -D will will-delay-interval 3";
+        let session = common(&line.split_whitespace().collect::<Vec<_>>())
+            .unwrap()
+            .session;
+        assert_eq!(session.version, Version::V5);
+        let properties = session.properties.view();
+        assert_eq!(properties.session_expiry_interval(), Some(7));
+        assert_eq!(properties.user_property(), Some(("a", "b")));
+        let will = session.will.unwrap();
+        assert_eq!(will.properties.view().will_delay_interval(), Some(3));
+        let line = ["-x", "7", "-D", "connect", "session-expiry-interval", "9"];
+        let session = common(&line).unwrap().session;
+        assert_eq!(session.properties.view().session_expiry_interval(), Some(9));
+        check_error(
+            &["-D", "will", "content-type", "x"],
+            "-D will is there, but no topic",
+        );
+        check_error(
+            &["-D", "publish", "content-type", "x", "-V", "311"],
+            "-D is for MQTT 5",
+        );
+    }
+
+    #[test]
+    fn a_receive_maximum_of_the_user_is_not_said_twice() {
+        let mut common = common(&["-D", "connect", "receive-maximum", "3"]).unwrap();
+        common.limit_receive(1).unwrap();
+        let properties = common.session.properties.view();
+        assert_eq!(properties.iter().count(), 1);
+        assert_eq!(properties.receive_maximum(), Some(3));
+    }
+
+    #[test]
+    fn the_number_of_messages_in_flight_has_a_flag() {
+        assert_eq!(common(&["-M", "7"]).unwrap().session.max_in_flight, 7);
+        assert_eq!(common(&[]).unwrap().session.max_in_flight, 20);
+        assert_eq!(
+            common(&["-M", "99999"]).unwrap().session.max_in_flight,
+            65_535
+        );
+        check_error(&["-M", "0"], "-M needs a number of at least 1");
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Said {
     }
 
     /// Everything that was given, in order.
-    pub fn in_order(&self) -> impl Iterator<Item = &Given> {
+    pub fn in_order(&self) -> impl DoubleEndedIterator<Item = &Given> + ExactSizeIterator {
         self.given.iter()
     }
 

@@ -313,7 +313,6 @@ pub(super) const PENDING: &[&str] = &[
     "keyform",
     "tls-engine",
     "tls-engine-kpass-sha1",
-    "max-inflight",
     "property",
     "no-reconnect",
     "reconnect-delay",

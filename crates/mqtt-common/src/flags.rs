@@ -1,11 +1,12 @@
 //! The command line: every flag of every client once, and what a user has said with them.
 //!
-//! [`table`] is the list. [`arguments`] repairs what word processors do to dashes. [`Said`] is the
-//! outcome: flags and values in order, not yet judged; [`crate::options`] and the programs turn it
-//! into meaning.
+//! [`table`] is the list. [`arguments`] repairs what word processors do to dashes. [`files`] puts what
+//! options files say in front. [`Said`] is the outcome: flags and values in order, not yet judged;
+//! [`crate::options`] and the programs turn it into meaning.
 
 pub mod arguments;
 mod error;
+pub mod files;
 pub mod help;
 mod said;
 pub mod table;

@@ -34,8 +34,9 @@ pub fn run<O>(
 ) -> ExitCode {
     let mut name = program.name().to_owned();
     let understood = flags::parse(program, std::env::args_os()).and_then(|parsed| match parsed {
-        Parsed::Said(said) => {
+        Parsed::Said(mut said) => {
             name.clone_from(&said.name);
+            flags::files::add(&mut said, |variable| std::env::var_os(variable))?;
             let console = Console::new(said.has("quiet"));
             said.notes
                 .iter()

@@ -258,6 +258,8 @@ fn command<A: AsRef<OsStr>>(
         "XDG_CONFIG_HOME",
         "HOME",
         "USERPROFILE",
+        "APPDATA",
+        "MQTT_PASSWORD",
     ] {
         command.env_remove(name);
     }

@@ -317,7 +317,6 @@ pub(super) const PENDING: &[&str] = &[
     "no-reconnect",
     "reconnect-delay",
     "reconnect-timeout",
-    "options-file",
     "completion",
     "man",
 ];

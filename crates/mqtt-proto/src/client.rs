@@ -51,6 +51,8 @@ pub struct Options {
     pub will: Option<WillMessage>,
     /// Properties of CONNECT; left out below version 5.
     pub properties: PropertiesBuf,
+    /// Properties of the DISCONNECT that [`Session::disconnect`] sends; left out below version 5.
+    pub disconnect_properties: PropertiesBuf,
     /// The most messages at QoS 1 and 2 in flight at once; the server may want fewer.
     pub max_in_flight: u16,
     /// Milliseconds that the server has to answer CONNECT.
@@ -69,6 +71,7 @@ impl Options {
             password: None,
             will: None,
             properties: PropertiesBuf::new(),
+            disconnect_properties: PropertiesBuf::new(),
             max_in_flight: 20,
             connect_timeout: 30_000,
         }
@@ -105,7 +108,8 @@ pub enum Event<'a> {
     },
     /// A message at QoS 0 or 1. At QoS 1 its PUBACK is in `out`.
     Message(Publish<'a>),
-    /// A message at QoS 2, at the moment at which it may be used: once, whatever was repeated.
+    /// A message at QoS 2, at the moment at which it may be used: once, whatever was repeated. Also
+    /// one at QoS 0 or 1 whose topic was only an alias: it holds the topic that the alias stands for.
     Released(Released),
     /// A message of ours has ended: delivered, or refused if the reason is an error.
     Published {
@@ -192,6 +196,17 @@ pub enum PublishError {
         /// The server's limit in bytes.
         limit: u32,
     },
+    /// The server takes fewer topic aliases (version 5).
+    #[error("the topic alias is {alias}, and {}", match .limit {
+        0 => "the broker takes none".to_owned(),
+        limit => format!("the broker takes 1 to {limit}"),
+    })]
+    TopicAlias {
+        /// The alias in the message.
+        alias: u16,
+        /// The server's highest.
+        limit: u16,
+    },
     /// The server does not offer this QoS (version 5).
     #[error("the broker offers at most QoS {0}")]
     QoSNotSupported(QoS),
@@ -253,6 +268,7 @@ struct Limits {
     max_packet_size: u32,
     max_qos: QoS,
     retain: bool,
+    topic_alias_maximum: u16,
 }
 
 impl Limits {
@@ -261,6 +277,7 @@ impl Limits {
         max_packet_size: MAX_PACKET_SIZE,
         max_qos: QoS::ExactlyOnce,
         retain: true,
+        topic_alias_maximum: u16::MAX,
     };
 }
 
@@ -304,6 +321,8 @@ pub struct Session {
 
     /// The server's messages at QoS 2 that wait for PUBREL, in their wire form.
     incoming: Incoming<Box<[u8]>>,
+    /// What the server's topic aliases stand for on this connection, from alias 1 on.
+    aliases: Vec<Option<Box<Topic>>>,
 
     wanted: Vec<Wanted>,
     unwanted: Vec<Unwanted>,
@@ -330,6 +349,7 @@ impl Session {
             unsent: VecDeque::new(),
             waiting: VecDeque::new(),
             incoming: Incoming::default(),
+            aliases: Vec::new(),
             wanted: Vec::new(),
             unwanted: Vec::new(),
             connecting_since: 0,
@@ -410,6 +430,7 @@ impl Session {
         };
         crate::Packet::Connect(connect).encode(options.version, out)?;
         self.state = State::Connecting;
+        self.aliases.clear(); // [MQTT-3.3.2-7]
         self.limits = Limits::NONE;
         self.ping = None;
         self.connecting_since = now;
@@ -424,19 +445,25 @@ impl Session {
         self.ping = None;
     }
 
-    /// Says good-bye; nothing may be sent after it. The server then drops the will, unless `reason`
-    /// is [`ReasonCode::DisconnectWithWill`].
+    /// Lets this many messages be in flight from now on, in place of what the options said. What is
+    /// in flight already stays so.
+    pub fn set_max_in_flight(&mut self, count: u16) {
+        self.options.max_in_flight = count;
+    }
+
+    /// Says good-bye, with the properties of the options; nothing may be sent after it. The server
+    /// then drops the will, unless `reason` is [`ReasonCode::DisconnectWithWill`].
     pub fn disconnect(&mut self, reason: ReasonCode, out: &mut Vec<u8>) {
+        let properties = std::mem::take(&mut self.options.disconnect_properties);
+        self.end(reason, properties.view(), out);
+        self.options.disconnect_properties = properties;
+    }
+
+    fn end(&mut self, reason: ReasonCode, properties: Properties<'_>, out: &mut Vec<u8>) {
         if self.state == State::Open {
-            let disconnect = crate::Disconnect {
-                reason,
-                properties: Properties::EMPTY,
-            };
+            let disconnect = crate::Disconnect { reason, properties };
             let encoded = crate::Packet::Disconnect(disconnect).encode(self.options.version, out);
-            debug_assert!(
-                encoded.is_ok(),
-                "DISCONNECT without properties is always short"
-            );
+            debug_assert!(encoded.is_ok(), "no command line fills a DISCONNECT");
         }
         self.state = State::Closed;
     }
@@ -444,7 +471,7 @@ impl Session {
     /// The bytes that arrived are no packet: tells the server why, as far as the version can.
     pub fn reject(&mut self, violation: &Violation, out: &mut Vec<u8>) {
         if self.options.version.is_v5() {
-            self.disconnect(violation.reason, out);
+            self.end(violation.reason, Properties::EMPTY, out);
         }
         self.state = State::Closed;
     }

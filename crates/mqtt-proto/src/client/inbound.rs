@@ -5,7 +5,7 @@ use crate::client::outbound::acknowledge;
 use crate::client::{Connected, Event, Limits, MAX_PACKET_SIZE, Session, State, Violation};
 use crate::flow::FlowError;
 use crate::{
-    Ack, ConnAck, Packet, PacketId, PacketType, Publish, QoS, ReasonCode, SubAck, UnsubAck,
+    Ack, ConnAck, Packet, PacketId, PacketType, Publish, QoS, ReasonCode, SubAck, UnsubAck, Version,
 };
 
 impl Session {
@@ -108,6 +108,7 @@ impl Session {
             max_packet_size: properties.maximum_packet_size().unwrap_or(MAX_PACKET_SIZE),
             max_qos: properties.maximum_qos().unwrap_or(QoS::ExactlyOnce),
             retain: properties.retain_available().unwrap_or(true),
+            topic_alias_maximum: properties.topic_alias_maximum().unwrap_or(0),
         };
         self.keep_alive = properties
             .server_keep_alive()
@@ -128,28 +129,66 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<Event<'a>, Violation> {
         let version = self.options.version;
-        if publish.topic.is_none() || publish.properties.topic_alias().is_some() {
-            // We never allow any: the maximum in our CONNECT is absent, which means 0.
+        let Some(id) = publish.packet_id else {
+            return self.present(publish);
+        };
+        if publish.qos == QoS::AtLeastOnce {
+            let message = self.present(publish)?;
+            acknowledge(Packet::PubAck, id, out, version); // [MQTT-4.3.2-4]
+            return Ok(message);
+        }
+        let packet = keep(&self.resolve(publish)?, version)?;
+        self.incoming.handle_publish(id, packet);
+        acknowledge(Packet::PubRec, id, out, version); // [MQTT-4.3.3-8]
+        Ok(Event::Nothing)
+    }
+
+    /// The event for a message at QoS 0 or 1. Where an alias stands for the topic, the topic is the
+    /// session's and not the packet's, and the message has to be copied.
+    fn present<'a>(&mut self, publish: &Publish<'a>) -> Result<Event<'a>, Violation> {
+        let version = self.options.version;
+        let has_topic = publish.topic.is_some();
+        let resolved = self.resolve(publish)?;
+        if has_topic {
+            return Ok(Event::Message(*publish));
+        }
+        let packet = keep(&resolved, version)?;
+        Ok(Event::Released(Released { packet, version }))
+    }
+
+    /// The message with its topic, which may be known from an earlier message with the same alias.
+    fn resolve<'a>(&'a mut self, publish: &Publish<'a>) -> Result<Publish<'a>, Violation> {
+        let Some(alias) = publish.properties.topic_alias() else {
+            return match publish.topic {
+                Some(_) => Ok(*publish),
+                None => Err(violation("3.3.2.3.4", "a message came without a topic")),
+            };
+        };
+        let allowed = self.options.properties.view().topic_alias_maximum();
+        if alias == 0 || alias > allowed.unwrap_or(0) {
             return Err(Violation {
                 reason: ReasonCode::TopicAliasInvalid,
                 clause: "MQTT-3.1.2-26",
-                what: "a topic alias came, and none is allowed",
+                what: "a topic alias came that was not allowed",
             });
         }
-        let Some(id) = publish.packet_id else {
-            return Ok(Event::Message(*publish));
-        };
-        if publish.qos == QoS::AtLeastOnce {
-            acknowledge(Packet::PubAck, id, out, version); // [MQTT-4.3.2-4]
-            return Ok(Event::Message(*publish));
+        let place = usize::from(alias) - 1;
+        if self.aliases.len() <= place {
+            self.aliases.resize(place + 1, None);
         }
-        let mut packet = Vec::with_capacity(publish.payload.len() + 64);
-        publish
-            .encode(version, &mut packet)
-            .map_err(|_| violation("2.1.4", "a message came that cannot be encoded again"))?;
-        self.incoming.handle_publish(id, packet.into());
-        acknowledge(Packet::PubRec, id, out, version); // [MQTT-4.3.3-8]
-        Ok(Event::Nothing)
+        if let Some(topic) = publish.topic {
+            self.aliases[place] = Some(topic.into());
+            return Ok(*publish);
+        }
+        let topic = self.aliases[place].as_deref().ok_or(Violation {
+            reason: ReasonCode::ProtocolError,
+            clause: "3.3.4",
+            what: "a topic alias came that stands for nothing",
+        })?;
+        Ok(Publish {
+            topic: Some(topic),
+            ..*publish
+        })
     }
 
     fn handle_pubrel<'a>(&mut self, ack: &Ack<'a>, out: &mut Vec<u8>) -> Event<'a> {
@@ -330,6 +369,15 @@ impl Session {
             version,
         );
     }
+}
+
+/// A message in its wire form, which outlives the packet it came in.
+fn keep(publish: &Publish<'_>, version: Version) -> Result<Box<[u8]>, Violation> {
+    let mut packet = Vec::with_capacity(publish.payload.len() + 64);
+    publish
+        .encode(version, &mut packet)
+        .map_err(|_| violation("2.1.4", "a message came that cannot be encoded again"))?;
+    Ok(packet.into())
 }
 
 fn unknown<'a>(packet: PacketType, packet_id: PacketId) -> Event<'a> {

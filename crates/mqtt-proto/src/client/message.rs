@@ -23,6 +23,7 @@ pub(super) struct Stored {
     pub tag: u64,
     pub qos: QoS,
     pub retain: bool,
+    alias: Option<u16>,
     packet: Box<[u8]>,
     id_at: usize,
 }
@@ -47,6 +48,7 @@ impl Stored {
             tag,
             qos: publish.qos,
             retain: publish.retain,
+            alias: alias(&publish, version),
             packet: packet.into(),
             id_at,
         })
@@ -64,8 +66,14 @@ impl Stored {
 
     /// Whether a server with these limits takes it.
     pub fn check(&self, limits: &Limits) -> Result<(), PublishError> {
+        limits.check_alias(self.alias)?;
         limits.check(self.qos, self.retain, self.packet.len())
     }
+}
+
+/// The topic alias that this message has on the wire.
+pub(super) fn alias(publish: &Publish<'_>, version: Version) -> Option<u16> {
+    publish.properties.topic_alias().filter(|_| version.is_v5())
 }
 
 impl Limits {
@@ -84,9 +92,17 @@ impl Limits {
         }
         Ok(())
     }
+
+    pub fn check_alias(&self, alias: Option<u16>) -> Result<(), PublishError> {
+        let limit = self.topic_alias_maximum;
+        match alias {
+            Some(alias) if alias > limit => Err(PublishError::TopicAlias { alias, limit }), // [MQTT-3.3.2-9]
+            _ => Ok(()),
+        }
+    }
 }
 
-/// A message at QoS 2 that has been released to the application.
+/// A message of the server's in a form that outlives its packet.
 #[derive(Debug)]
 pub struct Released {
     pub(super) packet: Box<[u8]>,

@@ -1,6 +1,6 @@
 //! What the program asks of a session: publish, subscribe, unsubscribe; and what a new connection owes.
 
-use crate::client::message::{ANY_ID, InFlight, Stored};
+use crate::client::message::{ANY_ID, InFlight, Stored, alias};
 use crate::client::{Abandoned, Cause, PublishError, Session, State, Unwanted, Wanted};
 use crate::flow::State as FlowState;
 use crate::{
@@ -48,6 +48,8 @@ impl Session {
         if self.state != State::Open {
             return Err(PublishError::NotConnected);
         }
+        self.limits
+            .check_alias(alias(publish, self.options.version))?;
         let start = out.len();
         let publish = Publish {
             packet_id: None,

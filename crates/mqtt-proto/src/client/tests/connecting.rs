@@ -148,3 +148,23 @@ fn the_servers_disconnect_ends_the_connection() {
     assert_eq!(bench.receive(&[0xe0, 1, 0x8e]), ["disconnected 0x8e"]);
     assert!(!bench.session.is_open());
 }
+
+#[test]
+fn good_bye_carries_its_properties_and_a_complaint_does_not() {
+    let mut options = Options::new(Version::V5);
+    options
+        .disconnect_properties
+        .push(crate::Property::SessionExpiryInterval(9))
+        .unwrap();
+    let mut bench = Bench::new(options.clone());
+    bench.connect();
+    bench.receive(&[0x20, 3, 0, 0, 0]);
+    bench
+        .session
+        .disconnect(ReasonCode::Success, &mut bench.out);
+    bench.expect(&[&[0xe0, 7, 0, 5, 0x11, 0, 0, 0, 9]]);
+    let mut bench = Bench::new(options);
+    bench.connect();
+    bench.receive(&[0x20, 3, 0, 0, 0, 0x20, 3, 0, 0, 0]);
+    bench.expect(&[&[0xe0, 1, 0x82]]);
+}

@@ -134,3 +134,40 @@ fn an_acknowledgement_of_the_wrong_kind_is_a_violation() {
         .unwrap();
     assert_eq!(bench.receive(&[0x40, 2, 0, 1]), ["violation 0x82"]);
 }
+
+#[test]
+fn a_topic_alias_beyond_the_servers_highest_is_an_error_at_once() {
+    for (connack, limit) in [
+        (&[0x20, 3, 0, 0, 0][..], 0),
+        (&[0x20, 6, 0, 0, 3, 0x22, 0, 3], 3),
+    ] {
+        for qos in 0..=1 {
+            let mut bench = Bench::new(Options::new(Version::V5));
+            bench.connect();
+            bench.receive(connack);
+            let mut properties = PropertiesBuf::new();
+            properties.push(crate::Property::TopicAlias(4)).unwrap();
+            let publish = Publish {
+                properties: properties.view(),
+                ..message(qos, "x")
+            };
+            assert_eq!(
+                bench.session.publish(1, &publish, 0, &mut bench.out),
+                Err(PublishError::TopicAlias { alias: 4, limit })
+            );
+            bench.expect(&[]);
+        }
+    }
+}
+
+#[test]
+fn a_window_that_widens_lets_more_leave() {
+    let mut bench = Bench::durable(Version::V4);
+    bench.session.set_max_in_flight(1);
+    bench.publish(1, 1, "a").unwrap();
+    assert!(!bench.session.has_room());
+    bench.session.set_max_in_flight(2);
+    assert!(bench.session.has_room());
+    bench.publish(2, 1, "b").unwrap();
+    assert!(!bench.session.has_room());
+}

@@ -29,13 +29,41 @@ fn qos_2_is_passed_on_once_whatever_is_repeated() {
 }
 
 #[test]
-fn a_topic_alias_was_never_allowed() {
+fn a_topic_alias_that_was_not_allowed_is_a_violation() {
     let mut bench = Bench::durable(Version::V5);
     assert_eq!(
         bench.receive(&[0x30, 7, 0, 1, b't', 3, 0x23, 0, 1]),
         ["violation 0x94"]
     );
     bench.expect(&[&[0xe0, 1, 0x94]]);
+}
+
+#[test]
+fn an_allowed_topic_alias_stands_for_its_topic_until_the_connection_ends() {
+    let mut options = Options::new(Version::V5);
+    options
+        .properties
+        .push(crate::Property::TopicAliasMaximum(2))
+        .unwrap();
+    let mut bench = Bench::new(options);
+    bench.connect();
+    bench.receive(&[0x20, 3, 0, 0, 0]);
+    let named = [0x30, 8, 0, 1, b't', 3, 0x23, 0, 2, b'0'];
+    let alias_only = [0x32, 9, 0, 0, 0, 9, 3, 0x23, 0, 2, b'1'];
+    assert_eq!(bench.receive(&named), ["message 0"]);
+    assert_eq!(bench.receive(&alias_only), ["released 1"]);
+    bench.expect(&[&[0x40, 2, 0, 9]]);
+    let exactly_once = [0x34, 9, 0, 0, 0, 8, 3, 0x23, 0, 2, b'2'];
+    assert_eq!(bench.receive(&exactly_once), ["nothing"]);
+    let (packet, _) = decode(&[0x62, 2, 0, 8], Version::V5, MAX_PACKET_SIZE)
+        .unwrap()
+        .unwrap();
+    match bench.session.handle(&packet, 0, &mut bench.out).unwrap() {
+        Event::Released(message) => assert_eq!(message.publish().topic.unwrap().as_str(), "t"),
+        other => panic!("got {other:?}"),
+    }
+    assert_eq!(bench.reconnect(&[0x20, 3, 0, 0, 0]), ["connected false []"]);
+    assert_eq!(bench.receive(&alias_only), ["violation 0x82"]);
 }
 
 #[test]

@@ -14,10 +14,15 @@ pub struct Console {
 impl Console {
     /// A console that says everything, or with `quiet` nothing.
     pub fn new(quiet: bool) -> Console {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
         let colour = io::stderr().is_terminal() && !no_color;
-        // The crate looks at stdout on its own, which may be a pipe while stderr is a terminal.
-        colored::control::set_override(colour);
+        // The crate looks at stdout on its own, and either may be a pipe while the other is a
+        // terminal. Who writes to a pipe uses no colours.
+        colored::control::set_override(!no_color && (colour || io::stdout().is_terminal()));
+        // An old console shows escapes as text if it cannot do better; it stays as it is then.
+        #[cfg(windows)]
+        let _ = colored::control::set_virtual_terminal(true);
         Console { quiet, colour }
     }
 

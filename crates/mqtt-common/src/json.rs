@@ -21,6 +21,8 @@ pub enum Value {
     Real(f64),
     /// A string, unescaped.
     Text(String),
+    /// A string of bytes that may be no text, for writing; reading gives [`Value::Text`].
+    Bytes(Vec<u8>),
     /// `[…]`
     Array(Vec<Value>),
     /// `{…}`: names and values in their order.
@@ -130,6 +132,7 @@ impl Value {
             Value::Whole(number) => out.extend_from_slice(number.to_string().as_bytes()),
             Value::Real(number) => out.extend_from_slice(real(*number).as_bytes()),
             Value::Text(string) => text(string.as_bytes(), out),
+            Value::Bytes(bytes) => text(bytes, out),
             Value::Array(_) | Value::Object(_) => {}
         }
     }

@@ -14,6 +14,7 @@ pub mod json;
 pub mod options;
 pub mod record;
 pub mod screen;
+pub mod show;
 pub mod signals;
 pub mod trace;
 pub mod value;

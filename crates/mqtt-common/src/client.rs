@@ -10,10 +10,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use mqtt_net::{ConnectError, ConnectOptions, Connection, Turn};
+use mqtt_net::{ConnectError, ConnectOptions, Connection, Stream, Turn};
 use mqtt_proto::client::{Abandoned, Event, MAX_PACKET_SIZE, PublishError, Session};
 use mqtt_proto::{Publish, ReasonCode, decode};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::console::Console;
@@ -77,7 +76,7 @@ pub struct Client {
     options: Common,
     /// The session; it outlives connections.
     pub session: Session,
-    connection: Option<Connection<TcpStream>>,
+    connection: Option<Connection<Stream>>,
     trace: Option<Trace>,
     /// Standard output.
     pub screen: Screen,
@@ -125,8 +124,8 @@ impl Client {
     /// # Errors
     /// No address of the broker could be reached.
     pub async fn open(&mut self) -> Result<(), ConnectError> {
-        let patience = ConnectOptions::default();
-        let stream = mqtt_net::connect(&self.options.host, self.options.port, &patience).await?;
+        let way = ConnectOptions::tcp(self.options.host.clone(), self.options.port);
+        let stream = mqtt_net::connect(&way).await?;
         let now = self.now();
         let mut connection = Connection::new(stream);
         self.session
@@ -368,7 +367,7 @@ impl Client {
             ConnectError::Lookup { .. } => {
                 console.error(&format!("Unable to connect (Lookup error): {error}."));
             }
-            ConnectError::Failed { .. } => {
+            _ => {
                 console.error(&format!(
                     "Error: Unable to connect to {host} port {port}: {error}."
                 ));

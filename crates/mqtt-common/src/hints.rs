@@ -26,6 +26,7 @@ pub fn connect(error: &ConnectError, host: &str, port: u16) -> String {
                 unreachable(host)
             }
         }
+        _ => String::new(),
     }
 }
 

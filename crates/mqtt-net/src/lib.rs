@@ -11,6 +11,7 @@ mod connection;
 mod dial;
 mod error;
 mod options;
+mod proxy_protocol;
 mod socket;
 mod socks;
 mod srv;
@@ -22,5 +23,9 @@ pub use connect::connect;
 pub use connection::{Connection, Turn};
 pub use error::{Attempt, ConnectError, ProxyError};
 pub use options::{ConnectOptions, Proxy, Target, WebSocketOptions};
+pub use proxy_protocol::{
+    Brought, ProxiedClient, ProxiedTls, ProxyHeaderError, ProxyVersion, parse_proxy_header,
+    read_proxy_header,
+};
 pub use socket::Socket;
 pub use stream::{Layer, Stream};

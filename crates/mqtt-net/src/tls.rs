@@ -15,6 +15,8 @@ mod names;
 mod reasons;
 mod server;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use ciphers::Ciphers;

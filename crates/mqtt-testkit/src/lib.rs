@@ -1,6 +1,7 @@
 //! What the tests of this workspace share: packets, peers, brokers and the built programs.
 
 pub mod broker;
+pub mod certificates;
 pub mod fake_broker;
 pub mod fuzz;
 pub mod peer;

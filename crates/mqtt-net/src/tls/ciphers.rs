@@ -100,6 +100,15 @@ impl Ciphers {
         Ok(ciphers)
     }
 
+    /// All suites of TLS 1.2 and none of 1.3: the only way to meet the older version.
+    #[cfg(test)]
+    pub(super) fn only_tls12() -> Self {
+        Self {
+            tls13: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+
     fn read(&mut self, list: &str) -> Result<Vec<CipherSuite>, String> {
         let mut chosen: Vec<CipherSuite> = Vec::new();
         for word in list.split([':', ',', ' ']).filter(|word| !word.is_empty()) {

@@ -136,12 +136,15 @@ impl<S> TlsStream<S> {
     fn explain(&self, error: io::Error) -> io::Error {
         let is_tls = error
             .get_ref()
-            .is_some_and(|inner| inner.is::<rustls::Error>());
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            .is_some();
         let wants_certificate = self
             .lacked
             .as_ref()
             .is_some_and(|lacked| lacked.load(Ordering::Relaxed));
-        if !is_tls && !(wants_certificate && error.kind() == io::ErrorKind::ConnectionReset) {
+        // A server that wants a certificate may cut the connection before its alert is read.
+        let is_cut = wants_certificate && error.kind() == io::ErrorKind::ConnectionReset;
+        if !is_tls && !is_cut {
             return error;
         }
         let seen = Seen {

@@ -42,6 +42,11 @@ impl Screen {
         self.buffer.push(b'\n');
     }
 
+    /// Appends text as it is.
+    pub fn text(&mut self, text: &str) {
+        self.buffer.extend_from_slice(text.as_bytes());
+    }
+
     /// Whether it is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.terminal

@@ -13,6 +13,7 @@ use mqtt_proto::Publish;
 pub use format::Format;
 
 use crate::console::Console;
+use crate::flags::table::Program;
 use crate::flags::{Said, UsageError};
 use crate::screen::Screen;
 use clock::Clock;
@@ -64,7 +65,11 @@ impl Show {
     /// The format cannot be understood.
     pub fn new(said: &Said, many: bool) -> Result<Show, UsageError> {
         let custom = said.meaning("output-format", |_, text| Format::parse(text))?;
-        let named = said.meaning("format", form)?;
+        // Of a program that sends as well, it says how its own message is written.
+        let named = match said.program {
+            Program::Sub => said.meaning("format", form)?,
+            _ => None,
+        };
         // Both say how to show a payload: the one that came last counts.
         let form = match (custom, named) {
             (Some(custom), Some(_)) if said.position("output-format") > said.position("format") => {
@@ -74,6 +79,7 @@ impl Show {
             (Some(custom), None) => Form::Custom(custom),
             (None, None) => Form::Raw,
         };
+        // With -d the topic has a line of its own, and hand-outs show both.
         let asked = ["output-format", "format", "verbose", "no-newline", "debug"];
         Ok(Show {
             form,
@@ -98,6 +104,21 @@ impl Show {
         for fault in faults {
             console.error(&format!("Error: {fault}."));
         }
+    }
+
+    /// A message as one line of a terminal, without its end.
+    pub fn one_line(&self, message: &Publish<'_>, console: &Console) -> String {
+        let (mut out, mut faults) = (Vec::new(), Vec::new());
+        if matches!(self.form, Form::Raw) && !self.verbose {
+            terminal::message(message, &Clock::default(), &mut out);
+        } else {
+            self.append(message, true, &Clock::default(), &mut out, &mut faults);
+        }
+        for fault in faults {
+            console.error(&format!("Error: {fault}."));
+        }
+        let text = String::from_utf8_lossy(&out);
+        text.lines().next().unwrap_or_default().replace('\r', " ")
     }
 
     /// Appends a message in the form that was asked for, and what is wrong with it to `faults`.

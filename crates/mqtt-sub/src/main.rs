@@ -2,7 +2,12 @@
 
 mod options;
 mod output;
+mod rate;
+mod recorder;
+mod retained;
+mod selection;
 mod subscriber;
+mod watch;
 
 use std::process::ExitCode;
 

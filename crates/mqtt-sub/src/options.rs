@@ -1,13 +1,15 @@
 //! What the flags of mqtt-sub mean.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use mqtt_common::flags::{Said, UsageError};
-use mqtt_common::options::Common;
+use mqtt_common::flags::{Said, UsageError, typed};
+use mqtt_common::options::{Common, topics};
+use mqtt_common::show::Show;
 use mqtt_common::value;
-use mqtt_proto::{Filter, RetainHandling, SubscriptionOptions};
+use mqtt_proto::{Filter, QoS, RetainHandling, SubscriptionOptions};
 
-use crate::output::Format;
+use crate::selection::{Dice, Selection};
 
 /// Everything that mqtt-sub was asked for.
 #[derive(Debug)]
@@ -18,12 +20,37 @@ pub struct Options {
     pub filters: Vec<(Box<Filter>, SubscriptionOptions)>,
     /// What to stop hearing.
     pub unsubscribe: Vec<Box<Filter>>,
-    /// How and what to show.
-    pub format: Format,
+    /// Which of the messages that come are wanted.
+    pub selection: Selection,
+    /// How to show them.
+    pub show: Show,
+    /// One line of the screen for each topic.
+    pub watch: bool,
+    /// How many come in a second, instead of the messages.
+    pub rate: bool,
+    /// Where to record them; `-` is stdout.
+    pub record: Option<PathBuf>,
+    /// What to do with retained messages on the broker.
+    pub retained: Retained,
     /// After how many messages to stop.
     pub count: Option<u64>,
     /// After which time to stop.
     pub timeout: Option<Duration>,
+    /// Stop when the broker has answered all that was asked.
+    pub exit_after_subscribe: bool,
+    /// What was said in vain; whole sentences for the user.
+    pub notes: Vec<String>,
+}
+
+/// What becomes of retained messages on the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retained {
+    /// They stay.
+    Keep,
+    /// They are removed.
+    Remove,
+    /// They stay, and are counted as if they were removed.
+    CountOnly,
 }
 
 impl Options {
@@ -39,44 +66,127 @@ impl Options {
                 .limit_receive(count.unwrap_or(u64::MAX))
                 .map_err(|e| UsageError::new(e.to_string()))?;
         }
-        let no_retained = said.has("no-retained");
-        let how = SubscriptionOptions {
-            qos: said.meaning("qos", value::qos)?.unwrap_or_default(),
-            // Version 5 can spare the broker the trouble; below, they are only not shown.
-            retain_handling: if no_retained {
-                RetainHandling::DoNotSend
-            } else {
-                RetainHandling::Send
-            },
-            ..SubscriptionOptions::default()
-        };
-        let subscribe = filters(said, "topic", "subscription")?;
+        let how = subscription(said, &common)?;
+        let subscribe = topics(said, |text| value::filter("subscription", text))?;
         let unsubscribe = filters(said, "unsubscribe", "unsubscribe")?;
         if subscribe.is_empty() && unsubscribe.is_empty() {
             return Err(UsageError::new("There is nothing to hear")
                 .hint("Add a topic: -t topic/# hears everything below topic."));
         }
+        let many = subscribe.len() > 1 || subscribe.iter().any(|(f, _)| f.has_wildcard());
         Ok(Options {
-            common,
-            filters: subscribe.into_iter().map(|filter| (filter, how)).collect(),
+            filters: subscribe
+                .into_iter()
+                .map(|(filter, qos)| (filter, SubscriptionOptions { qos, ..how }))
+                .collect(),
             unsubscribe,
-            format: Format {
-                verbose: said.has("verbose"),
-                newline: !said.has("no-newline"),
-                no_retained,
-                filter_out: filters(said, "filter-out", "filter-out")?,
-            },
+            selection: selection(said)?,
+            show: Show::new(said, many)?,
+            watch: said.has("watch") && !said.has("message-rate"),
+            rate: said.has("message-rate"),
+            record: said.path("record").map(PathBuf::from),
+            retained: retained(said)?,
             count,
             timeout: said.meaning("timeout", timeout)?,
+            exit_after_subscribe: said.has("exit-after-subscribe"),
+            notes: in_vain(said, &common),
+            common,
         })
     }
 }
 
+fn subscription(said: &Said, common: &Common) -> Result<SubscriptionOptions, UsageError> {
+    let no_local = said.has("no-local");
+    // Nobody has scripts with this flag, and without it a chat would repeat every word.
+    if no_local && !common.session.version.is_v5() {
+        return Err(
+            UsageError::new("--no-local needs MQTT 5: brokers cannot do it below")
+                .hint("Add -V 5, if the broker speaks it."),
+        );
+    }
+    let handling = said.meaning("retain-handling", retain_handling)?;
+    Ok(SubscriptionOptions {
+        qos: QoS::default(),
+        no_local,
+        retain_as_published: said.has("retain-as-published"),
+        // Version 5 can spare the broker the trouble; below, they are only not shown.
+        retain_handling: match handling {
+            _ if said.has("no-retained") => RetainHandling::DoNotSend,
+            Some(handling) => handling,
+            None => RetainHandling::Send,
+        },
+    })
+}
+
+fn retain_handling(flag: &str, text: &str) -> Result<RetainHandling, UsageError> {
+    match text {
+        "always" => Ok(RetainHandling::Send),
+        "new" => Ok(RetainHandling::SendIfNew),
+        "never" => Ok(RetainHandling::DoNotSend),
+        _ => Err(
+            UsageError::new(format!("{flag} '{text}' means nothing")).hint(
+                "Type always, new (only if the broker did not have the subscription yet) or never.",
+            ),
+        ),
+    }
+}
+
+fn selection(said: &Said) -> Result<Selection, UsageError> {
+    let (no_retained, retained_only) = (said.has("no-retained"), said.has("retained-only"));
+    if no_retained && retained_only {
+        return Err(
+            UsageError::new("-R and --retained-only together leave nothing to hear")
+                .hint("-R shows no retained messages, --retained-only shows no others."),
+        );
+    }
+    Ok(Selection {
+        no_retained,
+        retained_only,
+        filter_out: filters(said, "filter-out", "filter-out")?,
+        dice: said.meaning("random-filter", percent)?.map(Dice::new),
+    })
+}
+
+/// A probability, from 0 to 1.
+fn percent(flag: &str, text: &str) -> Result<f64, UsageError> {
+    let number = text.strip_suffix('%').unwrap_or(text).parse::<f64>().ok();
+    number
+        .filter(|percent| (0.1..=100.0).contains(percent))
+        .map(|percent| percent / 100.0)
+        .ok_or_else(|| {
+            UsageError::new(format!(
+                "{flag} '{text}' is not between 0.1 and 100 percent"
+            ))
+            .hint(format!("{flag} 50 shows every second message on average."))
+        })
+}
+
+fn retained(said: &Said) -> Result<Retained, UsageError> {
+    match (said.has("remove-retained"), said.has("dry-run")) {
+        (false, false) => Ok(Retained::Keep),
+        (true, false) => Ok(Retained::Remove),
+        (true, true) => Ok(Retained::CountOnly),
+        (false, true) => Err(UsageError::new(
+            "--dry-run is there, and nothing that it could hold back",
+        )
+        .hint("It belongs to --remove-retained.")),
+    }
+}
+
+/// Flags that Mosquitto takes in every version and that only mean something in version 5.
+fn in_vain(said: &Said, common: &Common) -> Vec<String> {
+    let flags = ["retain-as-published", "retain-handling"];
+    let given = flags.iter().filter(|flag| said.has(flag));
+    match common.session.version.is_v5() {
+        true => Vec::new(),
+        false => given
+            .map(|flag| format!("{} does nothing below MQTT 5: add -V 5.", typed(flag)))
+            .collect(),
+    }
+}
+
 fn filters(said: &Said, flag: &str, what: &str) -> Result<Vec<Box<Filter>>, UsageError> {
-    said.texts(flag)?
-        .into_iter()
-        .map(|text| value::filter(what, text))
-        .collect()
+    said.meanings(flag, |_, text| value::filter(what, text))
 }
 
 fn timeout(flag: &str, text: &str) -> Result<Duration, UsageError> {

@@ -1,117 +1,127 @@
-//! How a message is shown: byte for byte what scripts expect in a pipe.
+//! What happens with a message that has come: whether it counts, where it goes, and whether it is
+//! the last.
 
-use mqtt_proto::{Filter, Publish};
+use std::ops::ControlFlow;
 
-/// How and what to show.
-#[derive(Debug, Default)]
-pub struct Format {
-    /// The topic in front of each message.
-    pub verbose: bool,
-    /// A new line after each message.
-    pub newline: bool,
-    /// Retained messages are not shown.
-    pub no_retained: bool,
-    /// Messages on these topics are not shown.
-    pub filter_out: Vec<Box<Filter>>,
+use mqtt_common::client::Link;
+use mqtt_common::console::Console;
+use mqtt_common::exit::Exit;
+use mqtt_common::record;
+use mqtt_common::show::Show;
+use mqtt_proto::{Publish, ReasonCode};
+use tokio::time::Instant;
+
+use crate::rate::Rate;
+use crate::recorder::Recorder;
+use crate::retained::Remover;
+use crate::selection::Selection;
+use crate::watch::Watch;
+
+/// Everything that messages go through.
+pub struct Output {
+    /// Which of them are wanted.
+    pub selection: Selection,
+    /// How they are shown, unless one of the next three says otherwise.
+    pub show: Show,
+    /// One line of the screen for each topic.
+    pub watch: Option<Watch>,
+    /// Only their number is shown.
+    pub rate: Option<Rate>,
+    /// Records go to stdout instead of messages; the beginning of the recording.
+    pub records: Option<Instant>,
+    /// They also go to a file.
+    pub recorder: Option<Recorder>,
+    /// Retained ones are removed from the broker.
+    pub remover: Remover,
+    /// How many are still wanted.
+    pub left: Option<u64>,
+    /// The last wanted message has come; only the broker's answers to ours are waited for.
+    pub finishing: bool,
 }
 
-impl Format {
-    /// Appends the message to `out`; false if it is not to be shown, and does not count.
-    pub fn show(&self, message: &Publish<'_>, out: &mut Vec<u8>) -> bool {
-        let Some(topic) = message.topic else {
-            return false;
-        };
-        if (message.retain && self.no_retained)
-            || self.filter_out.iter().any(|filter| filter.matches(topic))
-        {
-            return false;
+impl Output {
+    /// Takes a message; `Break` ends the run.
+    pub fn message(
+        &mut self,
+        message: &Publish<'_>,
+        link: &mut Link<'_>,
+        console: &Console,
+    ) -> ControlFlow<Exit> {
+        if let Some(rate) = &mut self.rate {
+            rate.count();
         }
-        // An empty message shows nothing, or with its topic the word for it, which stands in place of
-        // a line and so needs the line's end.
-        match (message.payload.is_empty(), self.verbose) {
-            (true, true) if self.newline => {
-                out.extend_from_slice(topic.as_bytes());
-                out.extend_from_slice(b" (null)\n");
-            }
-            (true, _) => {}
-            (false, verbose) => {
-                if verbose {
-                    out.extend_from_slice(topic.as_bytes());
-                    out.push(b' ');
-                }
-                out.extend_from_slice(message.payload);
-                if self.newline {
-                    out.push(b'\n');
-                }
-            }
+        if self.finishing {
+            return ControlFlow::Continue(());
         }
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use mqtt_proto::{Properties, QoS, Topic};
-
-    #[track_caller]
-    fn check(format: &Format, topic: &str, payload: &[u8], retain: bool, expected: Option<&[u8]>) {
-        let message = Publish {
-            dup: false,
-            qos: QoS::AtMostOnce,
-            retain,
-            topic: Some(Topic::parse(topic).unwrap()),
-            packet_id: None,
-            properties: Properties::EMPTY,
-            payload,
-        };
-        let mut out = Vec::new();
-        let shown = format.show(&message, &mut out);
-        assert_eq!(shown.then_some(&out[..]), expected);
-    }
-
-    #[test]
-    fn a_message_is_its_bytes_and_a_new_line() {
-        let format = Format {
-            newline: true,
-            ..Format::default()
-        };
-        check(&format, "t", b"a\0\xff", false, Some(b"a\0\xff\n"));
-        check(&format, "t", b"", false, Some(b""));
+        if self.selection.retained_only && !message.retain {
+            return self.finish(link);
+        }
+        if !self.selection.wants(message) {
+            return ControlFlow::Continue(());
+        }
+        let done = self
+            .remover
+            .message(message, link)
+            .and_then(|()| self.put(message, link, console));
+        if let Err(what) = done {
+            let _ = link.screen.flush();
+            console.error(&format!("Error: {what}."));
+            return ControlFlow::Break(Exit::USAGE);
+        }
+        match &mut self.left {
+            Some(1) => self.finish(link),
+            Some(left) => {
+                *left -= 1;
+                ControlFlow::Continue(())
+            }
+            None => ControlFlow::Continue(()),
+        }
     }
 
-    #[test]
-    fn verbose_shows_the_topic_and_a_word_for_nothing() {
-        let format = Format {
-            newline: true,
-            verbose: true,
-            ..Format::default()
-        };
-        check(&format, "t/ü", b"a", false, Some("t/ü a\n".as_bytes()));
-        check(&format, "t", b"", false, Some(b"t (null)\n"));
+    /// Puts a message wherever it belongs.
+    fn put(
+        &mut self,
+        message: &Publish<'_>,
+        link: &mut Link<'_>,
+        console: &Console,
+    ) -> Result<(), String> {
+        let shown = self.selection.shows();
+        if shown && let Some(recorder) = &mut self.recorder {
+            recorder.message(message)?;
+        }
+        if self.rate.is_some() {
+            return Ok(());
+        }
+        if let Some(started) = self.records {
+            if shown {
+                let now = jiff::Timestamp::now();
+                record::write(started.elapsed(), now, message, link.screen.buffer());
+            }
+        } else if let Some(watch) = &mut self.watch {
+            watch.message(message, shown, &self.show, link.screen, console);
+        } else if shown {
+            self.show.message(message, link.screen, console);
+        }
+        Ok(())
     }
 
-    #[test]
-    fn without_new_lines_nothing_is_added() {
-        let format = Format {
-            verbose: true,
-            ..Format::default()
-        };
-        check(&format, "t", b"a", false, Some(b"t a"));
-        check(&format, "t", b"", false, Some(b""));
+    /// The last wanted message has come.
+    fn finish(&mut self, link: &Link<'_>) -> ControlFlow<Exit> {
+        self.finishing = true;
+        self.is_finished(link)
     }
 
-    #[test]
-    fn retained_and_filtered_messages_do_not_count() {
-        let filter_out = vec![Filter::parse("a/+").unwrap().into()];
-        let format = Format {
-            newline: true,
-            no_retained: true,
-            filter_out,
-            ..Format::default()
-        };
-        check(&format, "t", b"x", true, None);
-        check(&format, "a/b", b"x", false, None);
-        check(&format, "a/b/c", b"x", false, Some(b"x\n"));
+    fn is_finished(&self, link: &Link<'_>) -> ControlFlow<Exit> {
+        if self.finishing && link.is_idle() {
+            ControlFlow::Break(Exit::DONE)
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// The broker has answered a removal.
+    pub fn removed(&mut self, reason: ReasonCode, link: &Link<'_>) -> ControlFlow<Exit> {
+        self.remover.answered(reason);
+        self.is_finished(link)
     }
 }

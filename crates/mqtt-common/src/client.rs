@@ -10,7 +10,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use mqtt_net::{ConnectError, ConnectOptions, Connection, Stream, Turn};
+use mqtt_net::{ConnectError, Connection, Stream, Target, Turn};
 use mqtt_proto::client::{Abandoned, Event, MAX_PACKET_SIZE, PublishError, Session};
 use mqtt_proto::{Publish, ReasonCode, decode};
 use tokio::time::Instant;
@@ -124,8 +124,7 @@ impl Client {
     /// # Errors
     /// No address of the broker could be reached.
     pub async fn open(&mut self) -> Result<(), ConnectError> {
-        let way = ConnectOptions::tcp(self.options.host.clone(), self.options.port);
-        let stream = mqtt_net::connect(&way).await?;
+        let stream = mqtt_net::connect(&self.options.way).await?;
         let now = self.now();
         let mut connection = Connection::new(stream);
         self.session
@@ -363,14 +362,15 @@ impl Client {
     /// Says why no connection came about, and what to try.
     pub fn explain_failure(&self, console: &Console, error: &ConnectError) {
         let (host, port) = (&self.options.host, self.options.port);
-        match error {
-            ConnectError::Lookup { .. } => {
+        match (error, &self.options.way.target) {
+            (ConnectError::Lookup { .. }, _) => {
                 console.error(&format!("Unable to connect (Lookup error): {error}."));
             }
-            _ => {
-                console.error(&format!(
-                    "Error: Unable to connect to {host} port {port}: {error}."
-                ));
+            (_, Target::Tcp { .. }) => console.error(&format!(
+                "Error: Unable to connect to {host} port {port}: {error}."
+            )),
+            (_, Target::Unix(_) | Target::Service { .. }) => {
+                console.error(&format!("Error: Unable to connect: {error}."));
             }
         }
         console.hint(&hints::connect(error, host, port));

@@ -4,6 +4,7 @@
 //! asked for: `--help` and `--version` end with 0, and a message or all subscriptions refused by the
 //! broker end with the broker's reason.
 
+use mqtt_net::ConnectError;
 use mqtt_proto::{ReasonCode, Version};
 
 /// How a run ended, as the number that the shell sees.
@@ -19,8 +20,12 @@ impl Exit {
     pub const PROTOCOL: Exit = Exit(2);
     /// The connection was lost and not, or not in time, regained.
     pub const LOST: Exit = Exit(7);
+    /// There is no TLS with the broker.
+    pub const TLS: Exit = Exit(8);
     /// A message is larger than MQTT or the broker allows.
     pub const TOO_LARGE: Exit = Exit(9);
+    /// The proxy did not make the connection.
+    pub const PROXY: Exit = Exit(16);
     /// The broker stopped answering.
     pub const KEEP_ALIVE: Exit = Exit(19);
     /// A packet from the broker is larger than we take.
@@ -29,6 +34,15 @@ impl Exit {
     pub const TIMED_OUT: Exit = Exit(27);
     /// Stopped, by a signal or by `-W`, before the broker had answered at all.
     pub const INTERRUPTED: Exit = Exit(255);
+
+    /// No connection came about.
+    pub fn unreachable(error: &ConnectError) -> Exit {
+        match error {
+            ConnectError::Tls { .. } => Exit::TLS,
+            ConnectError::Proxy { .. } => Exit::PROXY,
+            _ => Exit::USAGE,
+        }
+    }
 
     /// The broker refused: 1 to 5 below version 5, 128 and more from then on.
     pub fn refused(version: Version, reason: ReasonCode) -> Exit {

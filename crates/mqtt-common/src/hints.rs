@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
-use mqtt_net::ConnectError;
+use mqtt_net::websocket::HandshakeError;
+use mqtt_net::{ConnectError, ProxyError};
 use mqtt_proto::{ReasonCode, Version};
 
 /// What a failed connection attempt suggests; one suggestion a line.
@@ -26,7 +27,60 @@ pub fn connect(error: &ConnectError, host: &str, port: u16) -> String {
                 unreachable(host)
             }
         }
-        _ => String::new(),
+        ConnectError::Unix { cause, .. } => unix(cause.kind()).to_owned(),
+        ConnectError::Local { .. } => {
+            "-A takes an address of this computer, as ipconfig (or ip addr) shows them.".to_owned()
+        }
+        ConnectError::Service { .. } => format!(
+            "-S asks the name service which computer serves the domain {host}. Without -S, {host} itself is tried."
+        ),
+        ConnectError::Proxy { cause, .. } => proxy(cause).to_owned(),
+        ConnectError::Tls { cause, .. } => cause.advice().unwrap_or_default().to_owned(),
+        ConnectError::WebSocket { cause, .. } => websocket(cause).to_owned(),
+        ConnectError::Silent { .. } => format!(
+            "Something listens there, but it does not speak what was asked for. Is {port} the right port for it?"
+        ),
+    }
+}
+
+fn unix(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => "Is the broker running, and does it have a listener at this path?",
+        ErrorKind::ConnectionRefused => {
+            "The socket is there, but no broker listens on it any more."
+        }
+        ErrorKind::PermissionDenied => {
+            "The rights of the socket and of its folder decide who may use it."
+        }
+        ErrorKind::Unsupported => "Name a host with -h instead.",
+        _ => "",
+    }
+}
+
+fn proxy(cause: &ProxyError) -> &'static str {
+    match cause {
+        ProxyError::Login(_) => {
+            "Put name and password in the URL: --proxy socks5h://NAME:PASSWORD@HOST"
+        }
+        ProxyError::Server { .. } => "The proxy works; check the broker's host and port (-h, -p).",
+        ProxyError::NotSocks => "Check the proxy's port; it is 1080 if the URL names none.",
+        ProxyError::LoginLength => "",
+        ProxyError::Io(_) => "Is the proxy running, and is its address right?",
+    }
+}
+
+fn websocket(cause: &HandshakeError) -> &'static str {
+    match cause {
+        HandshakeError::NotHttp => {
+            "Leave out --ws, or choose the port on which the broker speaks WebSockets."
+        }
+        HandshakeError::Status { .. } => {
+            "Perhaps the broker wants another path (--ws-path), or a header line with a token (--ws-header)."
+        }
+        HandshakeError::NotMqtt => {
+            "Perhaps the broker's WebSocket has another path: --ws-path PATH"
+        }
+        _ => "",
     }
 }
 
@@ -141,6 +195,37 @@ mod tests {
         };
         check(&lookup(), "X.X.X.X", "stands for an address");
         check(&lookup(), "brokre", "spelled right");
+        let unix = |kind: ErrorKind| ConnectError::Unix {
+            path: "/run/x".into(),
+            cause: kind.into(),
+        };
+        check(
+            &unix(ErrorKind::NotFound),
+            "/run/x",
+            "Is the broker running",
+        );
+        check(&unix(ErrorKind::PermissionDenied), "/run/x", "rights");
+        let local = ConnectError::Local {
+            local: "1.2.3.4".into(),
+            cause: ErrorKind::AddrNotAvailable.into(),
+        };
+        check(&local, "h", "-A takes an address of this computer");
+        let proxy = |cause| ConnectError::Proxy {
+            proxy: "p:1080".into(),
+            cause,
+        };
+        check(&proxy(ProxyError::NotSocks), "h", "proxy's port");
+        check(&proxy(ProxyError::Login("no")), "h", "NAME:PASSWORD@HOST");
+        let websocket = ConnectError::WebSocket {
+            server: "h:80".into(),
+            cause: HandshakeError::NotHttp,
+        };
+        check(&websocket, "h", "Leave out --ws");
+        let silent = ConnectError::Silent {
+            server: "h:80".into(),
+            step: "the TLS greeting",
+        };
+        check(&silent, "h", "Is 1883 the right port");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! program; [`trace`] writes the `-d` lines; [`console`] and [`hints`] are the words to the user;
 //! [`exit`] is how a run ends.
 
+pub mod ask;
 pub mod client;
 pub mod console;
 pub mod exit;

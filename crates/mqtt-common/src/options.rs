@@ -1,8 +1,12 @@
 //! What the flags that all clients share mean: where the broker is, and how to open the session.
 
+mod credentials;
 mod properties;
 mod topics;
+mod url;
+mod way;
 
+use mqtt_net::ConnectOptions;
 use mqtt_proto::client::{Options as SessionOptions, WillMessage};
 use mqtt_proto::{EncodeError, PropertiesBuf, Property, QoS, Version};
 
@@ -10,11 +14,11 @@ use crate::flags::table::Program;
 use crate::flags::{Given, Said, UsageError, typed};
 use crate::value;
 
+use credentials::credentials;
 pub use properties::PacketProperties;
 pub use topics::topics;
+use way::Way;
 
-/// MQTT's port without TLS.
-const DEFAULT_PORT: u16 = 1883;
 /// How many messages at QoS 1 and 2 a broker may send at once (version 5).
 const RECEIVE_MAXIMUM: u16 = 20;
 
@@ -23,10 +27,12 @@ const RECEIVE_MAXIMUM: u16 = 20;
 pub struct Common {
     /// The name the program was called by.
     pub name: String,
-    /// The broker's name or address.
+    /// The broker's name or address; the path of a Unix socket.
     pub host: String,
-    /// The broker's port.
+    /// The broker's port; 0 of a Unix socket.
     pub port: u16,
+    /// The way to it.
+    pub way: ConnectOptions,
     /// How to open the session; the properties of CONNECT and of the will are in it.
     pub session: SessionOptions,
     /// The properties of the other packets; only used in version 5.
@@ -43,12 +49,16 @@ impl Common {
     /// # Errors
     /// A value means nothing, or two flags contradict each other.
     pub fn new(said: &Said) -> Result<Common, UsageError> {
-        let (host, port) = address(said)?;
+        let way = Way::new(said)?;
+        if way.secure && !said.has("no-tls") {
+            return Err(UsageError::new("TLS is not there yet"));
+        }
         let properties = PacketProperties::new(said)?;
         Ok(Common {
             name: said.name.clone(),
-            host,
-            port,
+            host: way.host,
+            port: way.port,
+            way: way.connect,
             session: session(said, &properties)?,
             properties,
             debug: said.has("debug"),
@@ -79,27 +89,6 @@ impl Common {
     }
 }
 
-fn address(said: &Said) -> Result<(String, u16), UsageError> {
-    let text = match said.positional()? {
-        Some(text) => Some(text),
-        None => said.text("host")?,
-    };
-    let (host, own_port) = match text {
-        Some(text) => value::host("-h", text)?,
-        None => ("localhost".to_owned(), None),
-    };
-    let port = match (said.meaning("port", value::port)?, own_port) {
-        (Some(port), Some(own)) if port != own => {
-            return Err(
-                UsageError::new(format!("The port is {own} in -h and {port} in -p"))
-                    .hint(format!("Type one of them: -h {host} -p {port}")),
-            );
-        }
-        (port, own) => port.or(own).unwrap_or(DEFAULT_PORT),
-    };
-    Ok((host, port))
-}
-
 fn session(said: &Said, properties: &PacketProperties) -> Result<SessionOptions, UsageError> {
     let version = version(said)?;
     let mut options = SessionOptions::new(version);
@@ -111,13 +100,15 @@ fn session(said: &Said, properties: &PacketProperties) -> Result<SessionOptions,
     if let Some(count) = said.meaning("max-inflight", value::count)? {
         options.max_in_flight = u16::try_from(count).unwrap_or(u16::MAX);
     }
-    (options.username, options.password) = credentials(said, version)?;
+    let environment = |name: &str| std::env::var_os(name);
+    (options.username, options.password) = credentials(said, version, environment)?;
     options.will = will(said, properties)?;
     let expiry = expiry(said, properties)?;
     let expiry = expiry.unwrap_or(if options.clean_start { 0 } else { u32::MAX });
     if version.is_v5() {
         options.properties = connect_properties(properties, expiry)
             .map_err(|error| UsageError::new(error.to_string()))?;
+        options.disconnect_properties = properties.disconnect.clone();
     } else if said.has("property") {
         return Err(
             UsageError::new("-D is for MQTT 5, and -V behind it chooses another version")
@@ -223,29 +214,6 @@ fn random_id() -> Result<String, UsageError> {
         .iter()
         .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
     Ok(format!("mqtt-{}", letters.collect::<String>()))
-}
-
-fn credentials(
-    said: &Said,
-    version: Version,
-) -> Result<(Option<String>, Option<Vec<u8>>), UsageError> {
-    let username = said.text("username")?.map(str::to_owned);
-    let password = said.bytes("pw")?;
-    if password.is_some() && username.is_none() && !version.is_v5() {
-        return Err(
-            UsageError::new("A password without a user name is only possible in MQTT 5")
-                .hint("Add the user name: -u NAME -P PASSWORD"),
-        );
-    }
-    let too_long = |length: usize| length > mqtt_proto::MAX_STRING;
-    if too_long(username.as_deref().map_or(0, str::len))
-        || too_long(password.as_deref().map_or(0, <[u8]>::len))
-    {
-        return Err(UsageError::new(
-            "The user name or the password is longer than 65535 bytes",
-        ));
-    }
-    Ok((username, password))
 }
 
 fn will(said: &Said, properties: &PacketProperties) -> Result<Option<WillMessage>, UsageError> {

@@ -88,7 +88,21 @@ impl Given {
             .ok_or_else(|| self.locate(not_text(self.long, value)))
     }
 
-    fn bytes(&self) -> Result<Vec<u8>, UsageError> {
+    /// Whether its value is exactly this text.
+    pub fn is(&self, text: &str) -> bool {
+        self.values.first().is_some_and(|value| value == text)
+    }
+
+    /// Its value as the name of a file.
+    pub fn path(&self) -> Option<&OsStr> {
+        self.values.first().map(OsString::as_os_str)
+    }
+
+    /// Its value as any bytes.
+    ///
+    /// # Errors
+    /// The system's form of it has no bytes (a lone surrogate on Windows).
+    pub fn bytes(&self) -> Result<Vec<u8>, UsageError> {
         match self.values.first() {
             Some(value) => raw_bytes(self.long, value).map_err(|error| self.locate(error)),
             None => Ok(Vec::new()),
@@ -151,7 +165,7 @@ impl Said {
 
     /// The last value of a flag that names a file.
     pub fn path(&self, long: &str) -> Option<&OsStr> {
-        self.last(long)?.values.first().map(OsString::as_os_str)
+        self.last(long)?.path()
     }
 
     /// The last value turned into meaning by one of the functions of [`crate::value`].

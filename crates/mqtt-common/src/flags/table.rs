@@ -267,21 +267,12 @@ flags! {
 /// Flags that no program acts on yet; they are refused, because a flag that is silently ignored may
 /// have been meant to protect something. Whoever gives one of them its meaning takes it off the list.
 pub(super) const PENDING: &[&str] = &[
-    "url",
-    "unix",
-    "srv",
-    "bind-address",
-    "ws",
-    "ws-path",
-    "ws-header",
-    "proxy",
     "response-topic",
     "topic-separator",
     "json",
     "replay",
     "speed",
     "latency",
-    "password-file",
     "cafile",
     "capath",
     "tls-use-os-certs",

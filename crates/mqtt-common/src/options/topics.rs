@@ -2,10 +2,11 @@
 
 use mqtt_proto::QoS;
 
+use super::way;
 use crate::flags::{Given, Said, UsageError};
 use crate::value;
 
-/// All topics in order, as `parse` understands them, with their QoS.
+/// All topics of `-t` and `-L` in order, as `parse` understands them, with their QoS.
 ///
 /// One `-q` counts for all topics. Of several, each counts for the topics between the one before and
 /// itself, and the last one also for those behind it. Those of an options file only count if there is
@@ -22,6 +23,13 @@ pub fn topics<T>(
     let mut last = QoS::default();
     for given in said.in_order() {
         match given.long {
+            "url" => {
+                let path = given.meaning(way::url)?.path;
+                if !path.is_empty() {
+                    let topic = parse(&path).map_err(|error| given.locate(error))?;
+                    topics.push((topic, None));
+                }
+            }
             "topic" => topics.push((given.meaning(|_, text| parse(text))?, None)),
             "qos" => {
                 let qos = given.meaning(value::qos)?;

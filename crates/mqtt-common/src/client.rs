@@ -17,15 +17,13 @@ use tokio::time::Instant;
 
 use crate::console::Console;
 use crate::hints;
-use crate::options::Common;
+use crate::options::{Common, Reconnect};
 use crate::screen::Screen;
 use crate::trace::Trace;
 use lost::{check, may_be_first, undecodable, violated};
 
 pub use lost::Lost;
 
-/// The pause before a new connection is tried.
-const RETRY: Duration = Duration::from_secs(1);
 /// How long leaving may stand still.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long messages in a busy stream may gather before they are shown.
@@ -137,13 +135,19 @@ impl Client {
         Ok(())
     }
 
-    /// Connects again, once a second, until it works or `give_up` has come.
+    /// What the user wants done when the connection is lost.
+    pub fn reconnect(&self) -> &Reconnect {
+        &self.options.reconnect
+    }
+
+    /// Connects again, with the user's pause before each attempt, until it works or `give_up` has
+    /// come.
     ///
     /// # Errors
     /// The last failure before giving up.
     pub async fn reopen(&mut self, give_up: Option<Instant>) -> Result<(), ConnectError> {
         loop {
-            tokio::time::sleep(RETRY).await;
+            tokio::time::sleep(self.options.reconnect.delay).await;
             match self.open().await {
                 Ok(()) => return Ok(()),
                 Err(error) if give_up.is_some_and(|end| Instant::now() >= end) => {

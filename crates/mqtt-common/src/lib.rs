@@ -13,6 +13,7 @@ pub mod flags;
 pub mod hints;
 pub mod json;
 pub mod options;
+pub mod payload;
 pub mod record;
 pub mod screen;
 pub mod show;

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod properties;
+mod reconnect;
 mod topics;
 mod url;
 mod way;
@@ -16,6 +17,7 @@ use crate::value;
 
 use credentials::credentials;
 pub use properties::PacketProperties;
+pub use reconnect::Reconnect;
 pub use topics::topics;
 use way::Way;
 
@@ -37,6 +39,8 @@ pub struct Common {
     pub session: SessionOptions,
     /// The properties of the other packets; only used in version 5.
     pub properties: PacketProperties,
+    /// What to do when the connection is lost.
+    pub reconnect: Reconnect,
     /// Whether to show every packet.
     pub debug: bool,
     /// Whether to keep silent about errors.
@@ -61,6 +65,7 @@ impl Common {
             way: way.connect,
             session: session(said, &properties)?,
             properties,
+            reconnect: Reconnect::new(said)?,
             debug: said.has("debug"),
             quiet: said.has("quiet"),
         })

@@ -3,6 +3,7 @@
 mod credentials;
 mod properties;
 mod reconnect;
+mod reconnect;
 mod topics;
 mod url;
 mod way;
@@ -17,6 +18,7 @@ use crate::value;
 
 use credentials::credentials;
 pub use properties::PacketProperties;
+pub use reconnect::Reconnect;
 pub use reconnect::Reconnect;
 pub use topics::topics;
 use way::Way;
@@ -39,6 +41,8 @@ pub struct Common {
     pub session: SessionOptions,
     /// The properties of the other packets; only used in version 5.
     pub properties: PacketProperties,
+    /// What to do when the connection is lost.
+    pub reconnect: Reconnect,
     /// What to do when the connection is lost.
     pub reconnect: Reconnect,
     /// Whether to show every packet.
@@ -65,6 +69,7 @@ impl Common {
             way: way.connect,
             session: session(said, &properties)?,
             properties,
+            reconnect: Reconnect::new(said)?,
             reconnect: Reconnect::new(said)?,
             debug: said.has("debug"),
             quiet: said.has("quiet"),

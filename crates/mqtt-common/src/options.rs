@@ -3,7 +3,6 @@
 mod credentials;
 mod properties;
 mod reconnect;
-mod reconnect;
 mod topics;
 mod url;
 mod way;
@@ -18,7 +17,6 @@ use crate::value;
 
 use credentials::credentials;
 pub use properties::PacketProperties;
-pub use reconnect::Reconnect;
 pub use reconnect::Reconnect;
 pub use topics::topics;
 use way::Way;
@@ -41,8 +39,6 @@ pub struct Common {
     pub session: SessionOptions,
     /// The properties of the other packets; only used in version 5.
     pub properties: PacketProperties,
-    /// What to do when the connection is lost.
-    pub reconnect: Reconnect,
     /// What to do when the connection is lost.
     pub reconnect: Reconnect,
     /// Whether to show every packet.
@@ -69,7 +65,6 @@ impl Common {
             way: way.connect,
             session: session(said, &properties)?,
             properties,
-            reconnect: Reconnect::new(said)?,
             reconnect: Reconnect::new(said)?,
             debug: said.has("debug"),
             quiet: said.has("quiet"),

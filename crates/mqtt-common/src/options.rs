@@ -3,6 +3,7 @@
 mod credentials;
 mod properties;
 mod reconnect;
+mod tls;
 mod topics;
 mod url;
 mod way;
@@ -53,10 +54,8 @@ impl Common {
     /// # Errors
     /// A value means nothing, or two flags contradict each other.
     pub fn new(said: &Said) -> Result<Common, UsageError> {
-        let way = Way::new(said)?;
-        if way.secure && !said.has("no-tls") {
-            return Err(UsageError::new("TLS is not there yet"));
-        }
+        let mut way = Way::new(said)?;
+        way.connect.tls = tls::tls(said, way.secure)?;
         let properties = PacketProperties::new(said)?;
         Ok(Common {
             name: said.name.clone(),

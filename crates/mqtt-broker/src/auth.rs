@@ -1,7 +1,10 @@
-//! Who may do what: access control lists, and what one of them means for one client.
+//! Who may do what: passwords, access control lists, and what one of these means for one client.
 
 pub mod acl_file;
+pub mod password_file;
 mod reach;
+
+pub use password_file::Passwords;
 
 use mqtt_proto::{Filter, Topic};
 use std::collections::HashMap;

@@ -3,10 +3,11 @@
 use crate::config::{Config, Faults, Loaded};
 use crate::connection;
 use crate::connection_state::ConnectionKey;
-use crate::engine::Engine;
+use crate::engine::{Engine, Login};
 use crate::listener::{self, Door, StartError};
 use crate::log::{Level, Line, Log, PROGRAM, VERSION};
 use crate::memory;
+use crate::password_check::{Check, PasswordChecks};
 use crate::peer::Peer;
 use crate::rules;
 use crate::time::Time;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long the broker waits for clients to read its goodbye.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -134,6 +136,12 @@ impl Broker {
             )));
         }
         let keeper = tokio::spawn(keep(shared.clone()));
+        let (answers, answered) = unbounded_channel();
+        shared.with(|core| {
+            core.answers = Some(answers);
+            core.prepare_for_logins();
+        });
+        let logins = tokio::spawn(take_answers(shared.clone(), answered));
         while let Request::Reload(outcome) = requests().await {
             shared.with(|core| core.reload(outcome));
         }
@@ -148,6 +156,7 @@ impl Broker {
             () = all_written(&shared) => {}
         }
         keeper.abort();
+        logins.abort();
         shared.with(|core| {
             core.settle(None);
             core.log.line(Line::Terminating {
@@ -233,6 +242,9 @@ pub(crate) struct Core {
     /// The task that keeps the time and writes the log.
     keeper: Option<Waker>,
     is_keeper_awake: bool,
+    checks: PasswordChecks,
+    /// Where the threads that check passwords put their answers.
+    answers: Option<UnboundedSender<LoginAnswer>>,
     read_buffer: Vec<MaybeUninit<u8>>,
     sys_interval: Duration,
     memory_seen: Option<Instant>,
@@ -278,6 +290,8 @@ impl Core {
             wakers: Vec::new(),
             keeper: None,
             is_keeper_awake: false,
+            checks: PasswordChecks::default(),
+            answers: None,
             read_buffer: connection::read_buffer(),
             memory_seen: None,
         }
@@ -357,12 +371,41 @@ impl Core {
                 None => debug_assert!(current != Some(key), "a task at work has a waker"),
             }
         }
+        while let Some(login) = self.engine.poll_login() {
+            self.check_login(login);
+        }
         if self.engine.has_log() {
             for (level, text) in self.engine.poll_log() {
                 self.log.write(level, &text);
             }
             self.wake_keeper();
         }
+    }
+
+    /// With passwords to check, the threads for that are there before the first client is: what
+    /// memory they take is then no surprise later.
+    fn prepare_for_logins(&mut self) {
+        let mut listeners = self.config.listeners.iter();
+        if listeners.any(|listener| listener.passwords.is_some()) {
+            self.checks.start();
+        }
+    }
+
+    /// Has a password checked elsewhere.
+    fn check_login(&mut self, login: Login) {
+        let Some(answers) = self.answers.clone() else {
+            return;
+        };
+        let (key, serial) = (login.connection, login.serial);
+        self.checks.check(Check {
+            passwords: login.passwords,
+            username: login.username,
+            password: login.password,
+            done: Box::new(move |is_right| {
+                // Nobody listens any more when the broker has ended.
+                let _ = answers.send((key, serial, is_right));
+            }),
+        });
     }
 
     fn wake_keeper(&mut self) {
@@ -393,7 +436,9 @@ impl Core {
         self.sys_interval = config.sys_interval.unwrap_or_default();
         self.config = config;
         let settings = rules::settings(&self.config, &self.log);
+        self.prepare_for_logins();
         self.engine.reload(self.clock.now(), settings);
+        self.settle(None);
         self.log.flush();
         self.wake_keeper();
     }
@@ -452,6 +497,20 @@ impl Core {
                 self.engine.note_memory(bytes);
             }
         }
+    }
+}
+
+/// Which login was checked, and whether its password is right.
+type LoginAnswer = (ConnectionKey, u64, bool);
+
+/// Tells the engine of the passwords that have been checked.
+async fn take_answers(shared: Arc<Shared>, mut answers: UnboundedReceiver<LoginAnswer>) {
+    while let Some((key, serial, is_right)) = answers.recv().await {
+        shared.with(|core| {
+            let now = core.clock.now();
+            core.engine.handle_login(now, key, serial, is_right);
+            core.settle(None);
+        });
     }
 }
 

@@ -18,7 +18,7 @@ pub use options::{
     AcceptedVersions, Config, Listener, LogDestinations, Protocol, Security, SocketDomain,
 };
 
-use crate::auth::{Acl, acl_file};
+use crate::auth::{Acl, Passwords, acl_file, password_file};
 use crate::log::{Level, Line};
 use parse::{Draft, Reader};
 use std::collections::HashMap;
@@ -65,7 +65,7 @@ impl FromStr for Config {
 
 /// Puts together what was read: from what the file says to what it means.
 fn finish(mut reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
-    let acls = load_acls(&mut reader);
+    let files = load_files(&mut reader);
     if !reader.faults.is_empty() {
         return Err(Faults(reader.faults));
     }
@@ -89,7 +89,7 @@ fn finish(mut reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
                 } else {
                     &security
                 };
-                resolve(draft.listener, said, &acls, false)
+                resolve(draft.listener, said, &files, false)
             })
             .collect()
     } else {
@@ -97,40 +97,58 @@ fn finish(mut reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
         let model = default_listener
             .and_then(|index| drafts.into_iter().nth(index))
             .unwrap_or_default();
-        local_listeners(&model, &security, per_listener, &acls, ports)
+        local_listeners(&model, &security, per_listener, &files, ports)
     };
     Ok(Loaded { config, notes })
 }
 
-/// The access control lists that are named, by file.
-type Acls = HashMap<PathBuf, Arc<Acl>>;
+/// The files that decide who may do what, by name.
+#[derive(Default)]
+struct AccessFiles {
+    acls: HashMap<PathBuf, Arc<Acl>>,
+    passwords: HashMap<PathBuf, Arc<Passwords>>,
+}
 
-/// Reads every file of `acl_file` once; its mistakes are mistakes of the configuration.
-fn load_acls(reader: &mut Reader) -> Acls {
-    let mut acls = Acls::new();
+/// Reads every file of `acl_file` and `password_file` once; their mistakes are mistakes of the
+/// configuration.
+fn load_files(reader: &mut Reader) -> AccessFiles {
     let drafts = reader.drafts.iter().map(|draft| &draft.security);
-    let said = std::iter::once(&reader.security).chain(drafts);
-    let named: Vec<PathBuf> = said.filter_map(|said| said.acl_file.clone()).collect();
-    for path in named {
-        if acls.contains_key(&path) {
-            continue;
+    let said: Vec<Security> = std::iter::once(&reader.security)
+        .chain(drafts)
+        .cloned()
+        .collect();
+    let mut files = AccessFiles::default();
+    for path in said.iter().filter_map(|said| said.acl_file.as_ref()) {
+        if !files.acls.contains_key(path) {
+            let acl = taken(reader, acl_file::load(path));
+            files.acls.insert(path.clone(), acl);
         }
-        let acl = match acl_file::load(&path) {
-            Ok((acl, cautions)) => {
-                for what in &cautions {
-                    reader.note(Line::Caution { what });
-                }
-                acl
-            }
-            Err(faults) => {
-                reader.faults.extend(faults);
-                // Named twice, its mistakes are still told once.
-                Acl::default()
-            }
-        };
-        acls.insert(path, Arc::new(acl));
     }
-    acls
+    for path in said.iter().filter_map(|said| said.password_file.as_ref()) {
+        if !files.passwords.contains_key(path) {
+            let passwords = taken(reader, password_file::load(path));
+            files.passwords.insert(path.clone(), passwords);
+        }
+    }
+    files
+}
+
+/// What a file holds; its mistakes and cautions go to the reader.
+///
+/// A file with mistakes counts as read and empty, so that one that is named twice tells them once.
+fn taken<T: Default>(reader: &mut Reader, loaded: Result<(T, Vec<String>), Vec<Fault>>) -> Arc<T> {
+    match loaded {
+        Ok((content, cautions)) => {
+            for what in &cautions {
+                reader.note(Line::Caution { what });
+            }
+            Arc::new(content)
+        }
+        Err(faults) => {
+            reader.faults.extend(faults);
+            Arc::default()
+        }
+    }
 }
 
 /// The doors of local only mode: both loopback addresses on each port.
@@ -138,7 +156,7 @@ fn local_listeners(
     model: &Draft,
     security: &Security,
     per_listener: bool,
-    acls: &Acls,
+    files: &AccessFiles,
     ports: &[u16],
 ) -> Vec<Listener> {
     let said = if per_listener {
@@ -160,7 +178,7 @@ fn local_listeners(
             {
                 continue;
             }
-            let mut listener = resolve(model.listener.clone(), said, acls, true);
+            let mut listener = resolve(model.listener.clone(), said, files, true);
             listener.port = *port;
             listener.host = Some(host.into());
             listeners.push(listener);
@@ -173,7 +191,7 @@ fn local_listeners(
 fn resolve(
     mut listener: Listener,
     said: &Security,
-    acls: &Acls,
+    files: &AccessFiles,
     anonymous_by_default: bool,
 ) -> Listener {
     listener.allow_anonymous = listener
@@ -181,7 +199,10 @@ fn resolve(
         .or(said.allow_anonymous)
         .unwrap_or(anonymous_by_default);
     listener.allow_zero_length_clientid = said.allow_zero_length_clientid;
-    listener.acl = said.acl_file.as_ref().map(|path| acls[path].clone());
+    let acl = said.acl_file.as_ref();
+    listener.acl = acl.map(|path| files.acls[path].clone());
+    let passwords = said.password_file.as_ref();
+    listener.passwords = passwords.map(|path| files.passwords[path].clone());
     if let Some(prefix) = listener
         .listener_auto_id_prefix
         .as_ref()

@@ -45,6 +45,7 @@ pub(crate) async fn open(shared: &Arc<Shared>, socket: TcpStream, peer: Peer, li
         socket,
         key,
         inbox: BytesMut::new(),
+        is_held: false,
         state: State::Open,
     });
 }
@@ -68,6 +69,8 @@ struct Driver<S> {
     key: ConnectionKey,
     /// The beginning of a packet.
     inbox: BytesMut,
+    /// Whether the inbox waits for the answer to CONNECT, or has waited.
+    is_held: bool,
     state: State,
 }
 
@@ -117,6 +120,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             // Whoever does not read its answers is not asked for more questions.
             return Poll::Pending;
         }
+        if core.engine.is_asking(self.key) {
+            // What comes behind CONNECT waits until it is decided.
+            return Poll::Pending;
+        }
+        if std::mem::take(&mut self.is_held) {
+            self.take_held(core);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         match self.poll_read(core, cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(0)) => Poll::Ready(End::Closed),
@@ -129,9 +141,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    /// Hands over what came behind CONNECT while that was being decided.
+    fn take_held(&mut self, core: &mut Core) {
+        let held = std::mem::take(&mut self.inbox);
+        let used = core.receive(self.key, &held, None);
+        self.inbox.extend_from_slice(&held[used..]);
+    }
+
     /// Reads what came before the connection broke, to its last byte.
     fn poll_last_words(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<End> {
-        while !core.engine.is_closing(self.key) {
+        while !core.engine.is_closing(self.key) && !core.engine.is_asking(self.key) {
             match self.poll_read(core, cx) {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(_) => break,
@@ -206,6 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let result = match polled {
             Poll::Ready(Ok(())) if filled.len() > kept => {
                 let used = core.receive(self.key, filled, None);
+                self.is_held = core.engine.is_asking(self.key);
                 self.inbox.clear();
                 if used < filled.len() {
                     self.inbox.extend_from_slice(&filled[used..]);

@@ -17,6 +17,8 @@ pub struct ConnectionKey(pub u32);
 pub enum Stage {
     /// CONNECT is awaited.
     Greeting,
+    /// CONNECT has come, and its password is being checked.
+    Asking,
     /// The client is in.
     Live(SessionKey),
     /// What is in the outbox may still be written, then the socket is to be closed.
@@ -63,6 +65,8 @@ pub struct Connection {
     pub alias_maximum: u16,
     /// Sixteen random bytes, for an assigned client identifier.
     pub token: [u8; 16],
+    /// The bytes of CONNECT, while its password is being checked.
+    pub asked: Option<Box<[u8]>>,
     /// See [`Aliases`].
     pub aliases: Option<Box<Aliases>>,
 }

@@ -9,15 +9,20 @@
 //! 3. writes [`Engine::outbox`] and reports it with [`Engine::handle_written`]; when a closing
 //!    connection has nothing more to write, or a socket ends by itself, closes it and says so
 //!    with [`Engine::handle_closed`];
-//! 4. calls [`Engine::handle_timeout`] when [`Engine::poll_timeout`] says.
+//! 4. calls [`Engine::handle_timeout`] when [`Engine::poll_timeout`] says;
+//! 5. checks the passwords of [`Engine::poll_login`] where that delays nobody, and says with
+//!    [`Engine::handle_login`] whether they are right.
 //!
 //! The order of effects is the order in which they must reach the world. Every call takes the
 //! time, which never goes back.
 
 mod access;
+mod admit;
 mod connect;
 mod deliver;
 mod disconnect;
+mod logins;
+mod mount;
 mod publish;
 mod reload;
 pub mod settings;
@@ -36,7 +41,9 @@ use crate::session::{Session, SessionKey};
 use crate::sys::{Census, Counters};
 use crate::time::Time;
 use crate::topics::{Target, Topics};
+use admit::Answer;
 use bytes::Bytes;
+pub use logins::Login;
 use mqtt_proto::{
     DecodeError, Packet, PacketType, PropertiesBuf, ReasonCode, Version, decode, frame_length,
 };
@@ -61,11 +68,14 @@ pub struct Engine {
     counters: Counters,
     /// Whether any client may not do everything; see [`Settings::has_acl`].
     has_acl: bool,
+    /// Whether any listener has a mount point.
+    has_mounts: bool,
     /// Counts up for every connection and session.
     serial: u64,
     /// Connections that are not yet reported closed, by listener.
     open: Vec<usize>,
     started: Time,
+    logins: logins::Logins,
     // Effects.
     dirty: Vec<ConnectionKey>,
     log: Vec<(Level, String)>,
@@ -112,6 +122,7 @@ impl Engine {
         let open = vec![0; settings.listeners.len()];
         let mut engine = Engine {
             has_acl: settings.has_acl(),
+            has_mounts: settings.has_mounts(),
             settings,
             connections: Slab::new(),
             sessions: Slab::new(),
@@ -123,6 +134,7 @@ impl Engine {
             serial: 0,
             open,
             started: now,
+            logins: logins::Logins::default(),
             dirty: Vec::new(),
             log: Vec::new(),
             targets: Vec::new(),
@@ -244,6 +256,7 @@ impl Engine {
             receive_maximum: u16::MAX,
             alias_maximum: 0,
             token,
+            asked: None,
             aliases: None,
         });
         let key = ConnectionKey(u32::try_from(index).expect("fewer than 2^32 connections"));
@@ -284,6 +297,7 @@ impl Engine {
             let limit = self.settings.max_packet_size;
             let handled = match stage {
                 Stage::Closing => return bytes.len(),
+                Stage::Asking => break,
                 Stage::Greeting if !may_be_connect(rest[0]) => {
                     self.refuse_first_byte(key, rest[0]);
                     Err(Close::silent(Ending::ProtocolError))
@@ -305,7 +319,11 @@ impl Engine {
                     Ok(Some((packet, length))) => {
                         used += length;
                         self.counters.messages_received += 1;
-                        self.handle_packet(now, key, &packet, owner)
+                        let handled = self.handle_packet(now, key, &packet, owner);
+                        if self.is_asking(key) {
+                            self.keep_connect(now, key, &rest[..length]);
+                        }
+                        handled
                     }
                     Err(error) => Err(self.refuse_bytes(key, stage, rest, error)),
                 },
@@ -339,7 +357,7 @@ impl Engine {
     ) -> Handled {
         let Stage::Live(session) = self.connections[key.0 as usize].stage else {
             return match packet {
-                Packet::Connect(connect) => self.handle_connect(now, key, connect),
+                Packet::Connect(connect) => self.handle_connect(now, key, connect, Answer::Unasked),
                 _ => Err(Close::silent(Ending::ProtocolError)), // [MQTT-3.1.0-1]
             };
         };
@@ -535,7 +553,7 @@ impl Engine {
         let connection = self.connection(key);
         match connection.stage {
             Stage::Live(session) => self.session(session).client_id.clone(),
-            Stage::Greeting | Stage::Closing => Arc::from(&*connection.peer.address),
+            _ => Arc::from(&*connection.peer.address),
         }
     }
 }

@@ -23,6 +23,7 @@ mod listener;
 mod memory;
 mod message;
 mod outbox;
+mod password_check;
 pub mod peer;
 mod retained;
 mod rules;

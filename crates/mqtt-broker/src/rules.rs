@@ -22,6 +22,7 @@ pub(crate) fn settings(config: &Config, log: &Log) -> Settings {
         max_queued_bytes: or_max(config.max_queued_bytes),
         queue_qos0_messages: config.queue_qos0_messages,
         max_keepalive: config.max_keepalive,
+        clientid_prefixes: config.clientid_prefixes.as_deref().map(Box::from),
         retain_available: config.retain_available,
         check_retain_source: config.check_retain_source,
         upgrade_outgoing_qos: config.upgrade_outgoing_qos,
@@ -54,6 +55,10 @@ fn rules(listener: &Listener) -> ListenerRules {
             .max_connections
             .map_or(usize::MAX, |limit| limit as usize),
         acl: listener.acl.clone(),
+        passwords: listener.passwords.clone(),
+        certificate_name: None,
+        use_username_as_clientid: listener.use_username_as_clientid,
+        mount_point: listener.mount_point.as_deref().map(Box::from),
     }
 }
 

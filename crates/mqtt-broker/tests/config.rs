@@ -60,7 +60,7 @@ fn all_mistakes_are_listed_at_once() {
             "Error: test.conf:2: 'allow_anonymous' takes true or false; 'Yes' is not that.\n    \
              allow_anonymous Yes\n  Type: allow_anonymous true",
             "Error: test.conf:3: there is no option 'foo'.",
-            "Error: test.conf:4: 'password_file' is not supported",
+            "Error: there is no password file 'pw'.\n  Make one: mqtt-passwd -c pw USER",
         ],
     );
 }

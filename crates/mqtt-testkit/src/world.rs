@@ -28,7 +28,7 @@ pub use message::{Message, message};
 use mqtt_broker::engine::settings::Settings;
 use mqtt_broker::engine::{ConnectionKey, Engine};
 use mqtt_broker::log::{Level, Levels};
-use mqtt_broker::peer::Peer;
+use mqtt_broker::peer::{Peer, Secured};
 use mqtt_broker::time::Time;
 use mqtt_proto::Version;
 use std::cell::RefCell;
@@ -86,6 +86,11 @@ struct Inner {
     by_key: Vec<usize>,
     /// Links whose bytes the engine has not taken all.
     held_up: Vec<usize>,
+    /// Whether passwords are checked only when a test says so.
+    is_checking_late: bool,
+    /// Where the next connections come from, and what they show.
+    host: String,
+    secured: Option<Box<Secured>>,
     log: Vec<LogLine>,
 }
 
@@ -114,6 +119,9 @@ impl World {
             links: Vec::new(),
             by_key: Vec::new(),
             held_up: Vec::new(),
+            is_checking_late: false,
+            host: "10.0.0.1".to_owned(),
+            secured: None,
             log: Vec::new(),
         };
         inner.advance(Duration::ZERO);
@@ -185,6 +193,29 @@ impl World {
         result
     }
 
+    /// From now on connections come from this address.
+    pub fn come_from(&self, host: &str) {
+        host.clone_into(&mut self.inner.borrow_mut().host);
+    }
+
+    /// From now on connections have been secured like this.
+    pub fn come_secured(&self, secured: Option<Secured>) {
+        self.inner.borrow_mut().secured = secured.map(Box::new);
+    }
+
+    /// From now on passwords are checked when [`World::check_passwords`] is called, and not before.
+    pub fn check_passwords_late(&self) {
+        self.inner.borrow_mut().is_checking_late = true;
+    }
+
+    /// Checks the passwords that wait for it; how many that were.
+    pub fn check_passwords(&self) -> usize {
+        let mut inner = self.inner.borrow_mut();
+        let count = inner.check_passwords();
+        inner.settle();
+        count
+    }
+
     /// The payload that is retained at one topic, as a new subscriber gets it.
     ///
     /// # Panics
@@ -219,7 +250,10 @@ impl Inner {
         let number = self.links.len();
         let mut token = [0; 16];
         token[..8].copy_from_slice(&(number as u64).to_le_bytes());
-        let peer = Peer::new(format!("10.0.0.1:{}", 10_000 + number));
+        let peer = Peer {
+            secured: self.secured.clone(),
+            ..Peer::new(format!("{}:{}", self.host, 10_000 + number))
+        };
         let opened = self.engine.handle_open(self.now, peer, listener, token);
         if let Some(key) = opened {
             let at = key.0 as usize;
@@ -254,13 +288,29 @@ impl Inner {
         if self.links[link].unread.is_empty() {
             return;
         }
-        if self.engine.outbox(key).len() > limit {
+        if self.engine.outbox(key).len() > limit || self.engine.is_asking(key) {
             self.held_up.push(link);
             return;
         }
         let bytes = std::mem::take(&mut self.links[link].unread);
         let used = self.engine.receive(self.now, key, &bytes, None);
         self.links[link].unread = bytes[used..].to_vec();
+        if self.engine.is_asking(key) {
+            self.held_up.push(link);
+        }
+    }
+
+    /// Does what the program's threads do.
+    fn check_passwords(&mut self) -> usize {
+        let mut count = 0;
+        while let Some(login) = self.engine.poll_login() {
+            let password = login.password.as_deref();
+            let is_right = login.passwords.verify(&login.username, password);
+            self.engine
+                .handle_login(self.now, login.connection, login.serial, is_right);
+            count += 1;
+        }
+        count
     }
 
     /// The client's end of the socket is gone.
@@ -278,6 +328,9 @@ impl Inner {
         loop {
             while let Some(key) = self.engine.poll_dirty() {
                 self.write(self.by_key[key.0 as usize]);
+            }
+            if !self.is_checking_late {
+                self.check_passwords();
             }
             for link in std::mem::take(&mut self.held_up) {
                 self.read(link);

@@ -1,5 +1,7 @@
 //! CONNECT: who may come in, which session is theirs, and what becomes of a connection that had it.
 
+use super::admit::Answer;
+use super::mount::mounted_topic;
 use super::{Close, Engine, Handled};
 use crate::connection_state::{ConnectionKey, Stage};
 use crate::log::{Ending, Line};
@@ -14,7 +16,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 /// A CONNECT that is refused.
-struct Refusal {
+pub(super) struct Refusal {
     /// What CONNACK says; `None`: this version has no word for it.
     reason: Option<ReasonCode>,
     ending: Ending<'static>,
@@ -23,7 +25,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn new(reason: ReasonCode, ending: Ending<'static>) -> Refusal {
+    pub(super) fn new(reason: ReasonCode, ending: Ending<'static>) -> Refusal {
         Refusal {
             reason: Some(reason),
             ending,
@@ -31,7 +33,7 @@ impl Refusal {
         }
     }
 
-    fn because(self, what: &'static str) -> Refusal {
+    pub(super) fn because(self, what: &'static str) -> Refusal {
         Refusal {
             what: Some(what),
             ..self
@@ -48,20 +50,41 @@ impl Refusal {
 }
 
 impl Engine {
+    /// A client wants to come in. If its password has to be checked first, the connection is
+    /// [`Stage::Asking`] afterwards, and this is called again with the answer.
     pub(super) fn handle_connect(
         &mut self,
         now: Time,
         key: ConnectionKey,
         connect: &Connect<'_>,
+        answer: Answer,
     ) -> Handled {
         self.connection_mut(key).version = connect.version;
+        let certified = match self.certified_name(key) {
+            Ok(name) => name,
+            Err(refusal) => return Err(self.refuse_connect(key, connect, &refusal)),
+        };
+        // A name from the certificate takes the place of what CONNECT says.
+        let connect = &match &certified {
+            Some(name) => Connect {
+                username: Some(name),
+                password: None,
+                ..*connect
+            },
+            None => *connect,
+        };
         let accepted = self
             .check_connect(key, connect)
             .and_then(|()| self.client_id(key, connect))
             .and_then(|client_id| self.check_will(key, connect).map(|()| client_id))
-            .and_then(|client_id| self.authorize(key).map(|()| client_id))
+            .and_then(|client_id| self.effective_id(key, connect, client_id))
+            .and_then(|client_id| self.authorize(key, connect, answer).map(|()| client_id))
             .and_then(|client_id| self.check_keep_alive_limit(connect).map(|()| client_id));
         let client_id = match accepted {
+            Ok(_) if self.needs_password(key, connect, answer) => {
+                self.connection_mut(key).stage = Stage::Asking;
+                return Ok(());
+            }
             Ok(client_id) => client_id,
             Err(refusal) => return Err(self.refuse_connect(key, connect, &refusal)),
         };
@@ -126,6 +149,14 @@ impl Engine {
             return Ok(());
         };
         let version = connect.version;
+        if let Some(prefix) = &self.rules(key).mount_point
+            && mounted_topic(prefix, will.topic).is_none()
+        {
+            return Err(
+                Refusal::new(ReasonCode::TopicNameInvalid, Ending::MalformedPacket)
+                    .only_in_v5(version),
+            );
+        }
         if will.topic.starts_with("$CONTROL/") {
             return Err(
                 Refusal::new(ReasonCode::MalformedPacket, Ending::MalformedPacket)
@@ -154,17 +185,6 @@ impl Engine {
             return Err(Refusal::new(reason, Ending::OversizePayload));
         }
         Ok(())
-    }
-
-    fn authorize(&self, key: ConnectionKey) -> Result<(), Refusal> {
-        if self.rules(key).allow_anonymous {
-            Ok(())
-        } else {
-            Err(Refusal::new(
-                ReasonCode::NotAuthorized,
-                Ending::NotAuthorised,
-            ))
-        }
     }
 
     /// Below version 5 a server cannot lower a keep alive, only refuse it.
@@ -332,9 +352,10 @@ impl Engine {
         let keep_alive = self.keep_alive(connect);
         let alias_limit = self.rules(key).max_topic_alias_broker;
         let mut scratch = std::mem::take(&mut self.properties);
+        let mount_point = self.rules(key).mount_point.clone();
         let will = connect
             .will
-            .map(|will| Box::new(kept_will(&will, &mut scratch)));
+            .map(|will| Box::new(kept_will(&will, mount_point.as_deref(), &mut scratch)));
         self.properties = scratch;
 
         let connection = self.connection_mut(key);
@@ -506,11 +527,16 @@ fn assigned_id(prefix: &str, token: [u8; 16]) -> String {
     id
 }
 
-fn kept_will(will: &mqtt_proto::Will<'_>, scratch: &mut PropertiesBuf) -> Will {
+fn kept_will(
+    will: &mqtt_proto::Will<'_>,
+    mount_point: Option<&str>,
+    scratch: &mut PropertiesBuf,
+) -> Will {
+    let mounted = mount_point.and_then(|prefix| mounted_topic(prefix, will.topic));
     let expiry = will.properties.message_expiry_interval();
     let delay = will.properties.will_delay_interval().unwrap_or(0);
     let publication = Publication {
-        topic: will.topic,
+        topic: mounted.as_deref().unwrap_or(will.topic),
         payload: will.payload,
         owner: None,
         properties: forwarded(will.properties, scratch),

@@ -187,6 +187,7 @@ impl Engine {
         if is_plain
             && publication.payload.len() < SHARE_FROM
             && !self.settings.log.contains(Level::Debug)
+            && !self.has_mounts
         {
             let form = usize::from(connection.version.is_v5()) * 2 + usize::from(retain);
             let range = match &outgoing.forms[form] {

@@ -35,6 +35,8 @@ impl Engine {
                 &aliased
             }
         };
+        let mounted = self.mount_topic(key, topic)?;
+        let topic = mounted.as_deref().unwrap_or(topic);
         if publish.payload.len() > self.settings.message_size_limit {
             self.log_publish(session, publish, topic, PublishLog::TooLarge);
             return self.answer_refused(key, session, publish, ReasonCode::PacketTooLarge);

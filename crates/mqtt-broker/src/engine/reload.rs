@@ -1,13 +1,14 @@
 //! New rules for a broker that runs.
 
 use super::Engine;
-use super::settings::Settings;
+use super::settings::{ListenerRules, Settings};
 use crate::session::SessionKey;
 use crate::time::Time;
 
 impl Engine {
     /// Goes on under other rules. What has been granted stays granted, except for the rights on
-    /// topics: those hold at once, also for what waits to be sent.
+    /// topics, which hold at once, also for what waits to be sent; and clients that could not come
+    /// in as they did have to leave.
     ///
     /// # Panics
     /// If the number of listeners differs: connections know theirs by its number.
@@ -18,7 +19,10 @@ impl Engine {
             "a reload neither opens nor closes listeners"
         );
         let sys_interval = self.settings.sys_interval;
+        let passwords = |rules: &ListenerRules| rules.passwords.clone();
+        let passwords: Vec<_> = self.settings.listeners.iter().map(passwords).collect();
         self.has_acl = settings.has_acl();
+        self.has_mounts = settings.has_mounts();
         self.settings = settings;
         let sessions: Vec<SessionKey> = self
             .sessions
@@ -29,6 +33,7 @@ impl Engine {
             self.grant_rights(session);
             self.session_mut(session).denied = None;
         }
+        self.turn_out(now, &passwords);
         if self.settings.sys_interval != sys_interval {
             self.restart_sys(now);
         }

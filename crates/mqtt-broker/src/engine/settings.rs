@@ -1,6 +1,6 @@
 //! The numbers and switches that the engine obeys; the program fills them in from its configuration.
 
-use crate::auth::Acl;
+use crate::auth::{Acl, Passwords};
 use crate::log::Levels;
 use mqtt_proto::{QoS, Version};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct Settings {
     pub queue_qos0_messages: bool,
     /// The longest keep alive in seconds; 0 is no limit.
     pub max_keepalive: u16,
+    /// What client identifiers have to begin with.
+    pub clientid_prefixes: Option<Box<str>>,
     /// Whether messages can be retained.
     pub retain_available: bool,
     /// Whether a retained message is only sent while its publisher may still write to its topic.
@@ -78,12 +80,42 @@ pub struct ListenerRules {
     pub max_connections: usize,
     /// What its clients may read and write; everything if `None`.
     pub acl: Option<Arc<Acl>>,
+    /// Whose user names count; without it every name does, where anonymous clients may come in.
+    pub passwords: Option<Arc<Passwords>>,
+    /// Where the user name comes from, if not from CONNECT.
+    pub certificate_name: Option<CertificateName>,
+    /// Whether the user name takes the place of the client identifier.
+    pub use_username_as_clientid: bool,
+    /// What is put before every topic of its clients, and taken off again towards them.
+    pub mount_point: Option<Box<str>>,
+}
+
+/// The name in a client's certificate that becomes its user name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateName {
+    /// The common name.
+    Identity,
+    /// The whole subject.
+    Subject,
+}
+
+impl ListenerRules {
+    /// Whether the certificate says who a client is, so that no password is asked for.
+    pub fn names_by_certificate(&self) -> bool {
+        self.certificate_name.is_some()
+    }
 }
 
 impl Settings {
     /// Whether any listener's clients may not do everything.
     pub fn has_acl(&self) -> bool {
         self.listeners.iter().any(|listener| listener.acl.is_some())
+    }
+
+    /// Whether any listener's clients see a part of the topics as the whole.
+    pub fn has_mounts(&self) -> bool {
+        let mut listeners = self.listeners.iter();
+        listeners.any(|listener| listener.mount_point.is_some())
     }
 }
 
@@ -100,6 +132,7 @@ impl Default for Settings {
             max_queued_bytes: usize::MAX,
             queue_qos0_messages: false,
             max_keepalive: 0,
+            clientid_prefixes: None,
             retain_available: true,
             check_retain_source: true,
             upgrade_outgoing_qos: false,
@@ -129,6 +162,10 @@ impl Default for ListenerRules {
             max_topic_alias_broker: 10,
             max_connections: usize::MAX,
             acl: None,
+            passwords: None,
+            certificate_name: None,
+            use_username_as_clientid: false,
+            mount_point: None,
         }
     }
 }

@@ -43,7 +43,10 @@ impl Engine {
         subscription: &Subscription<'_>,
         identifier: Option<VarInt>,
     ) -> ReasonCode {
-        let filter = subscription.filter;
+        let mounted = self.mount_filter(key, subscription.filter);
+        let Some(filter) = mounted.as_filter(subscription.filter) else {
+            return ReasonCode::TopicFilterInvalid;
+        };
         let mut options = subscription.options;
         options.qos = options.qos.min(self.rules(key).max_qos);
         let qos = options.qos;
@@ -109,13 +112,18 @@ impl Engine {
         self.log_client(session, |client| Line::ReceivedUnsubscribe { client });
         let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
         for filter in &unsubscribe.filters {
+            let mounted = self.mount_filter(key, filter);
+            let Some(filter) = mounted.as_filter(filter) else {
+                reasons.push(ReasonCode::NoSubscriptionExisted);
+                continue;
+            };
             self.log_client(session, |_| Line::UnsubscribeFilter { filter });
             let existed = match self.topics.place(filter, session) {
                 Some(place) => {
                     self.topics.unsubscribe(&place, session);
                     let session = self.session_mut(session);
                     session.remove_place(&place);
-                    session.scans.retain(|scan| *scan.filter != **filter);
+                    session.scans.retain(|scan| *scan.filter != *filter);
                     true
                 }
                 None => false,

@@ -21,6 +21,8 @@ enum Timer {
     Will(SessionKey, u64, u32),
     /// An absent client's session ends (session, its serial, its epoch).
     SessionEnd(SessionKey, u64, u32),
+    /// The answer to a wrong password is due (connection, its serial).
+    Refusal(ConnectionKey, u64),
     /// `$SYS` is due.
     Sys,
     /// Expired retained messages are looked for.
@@ -60,13 +62,14 @@ impl Engine {
     fn is_meant(&self, timer: Timer) -> bool {
         match timer {
             Timer::Connect(key, serial) => {
-                self.connection_is(key, serial) && self.connection(key).stage == Stage::Greeting
+                self.connection_is(key, serial)
+                    && matches!(self.connection(key).stage, Stage::Greeting | Stage::Asking)
             }
             Timer::KeepAlive(key, serial) => self.connection_is(key, serial),
             Timer::Will(key, serial, epoch) | Timer::SessionEnd(key, serial, epoch) => {
                 self.session_is(key, serial, epoch)
             }
-            Timer::Sys | Timer::Housekeeping => true,
+            Timer::Refusal(..) | Timer::Sys | Timer::Housekeeping => true,
         }
     }
 
@@ -95,6 +98,10 @@ impl Engine {
         let serial = self.connection(key).serial;
         let at = now.plus_seconds(self.settings.connect_timeout);
         self.arm(at, Timer::Connect(key, serial));
+    }
+
+    pub(super) fn arm_refusal(&mut self, at: Time, key: ConnectionKey, serial: u64) {
+        self.arm(at, Timer::Refusal(key, serial));
     }
 
     pub(super) fn arm_keep_alive(&mut self, now: Time, key: ConnectionKey) {
@@ -145,6 +152,7 @@ impl Engine {
         }
         match timer {
             Timer::Connect(key, _) => self.close(now, key, Close::silent(Ending::Timeout)),
+            Timer::Refusal(key, serial) => self.handle_refusal(now, key, serial),
             Timer::KeepAlive(key, _) => self.check_keep_alive(now, key),
             Timer::Will(key, ..) => self.publish_will(now, key),
             Timer::SessionEnd(key, ..) => {

@@ -35,7 +35,8 @@ impl Engine {
         self.write_publish(now, key, session, &Publication::of(message), shared, head)
     }
 
-    /// Puts one PUBLISH into an outbox; `false` if it is larger than the client takes.
+    /// Puts one PUBLISH into an outbox; `false` if it is larger than the client takes, or lies
+    /// outside of its mount point.
     pub(super) fn write_publish(
         &mut self,
         now: Time,
@@ -45,6 +46,9 @@ impl Engine {
         shared: Option<Bytes>,
         head: Head<'_>,
     ) -> bool {
+        let Some(topic) = self.unmounted(session, publication.topic) else {
+            return false;
+        };
         let connection = &mut self.connections[key.0 as usize];
         let version = connection.version;
         let properties = &mut self.properties;
@@ -62,7 +66,7 @@ impl Engine {
             dup: head.dup,
             qos: head.qos,
             retain: head.retain,
-            topic: (!is_known).then_some(publication.topic),
+            topic: (!is_known).then_some(topic),
             packet_id: head.packet_id,
             properties: properties.view(),
             payload: publication.payload,
@@ -98,7 +102,7 @@ impl Engine {
             qos: head.qos as u8,
             retain: head.retain,
             mid: head.packet_id.map_or(0, PacketId::get),
-            topic: publication.topic,
+            topic,
             len: publication.payload.len(),
         });
         true

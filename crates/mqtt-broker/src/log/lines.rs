@@ -135,6 +135,10 @@ lines! {
     /// The answer to CONNECT.
     SendingConnack { client: &'a str, session_present: bool, reason: u8 } = Debug,
         "Sending CONNACK to {client} ({}, {reason})", u8::from(session_present);
+    /// A wrong password; `count` is how many there were lately from this address, `delay` how many
+    /// milliseconds the answer is held back.
+    LoginFailed { peer: &'a str, user: &'a str, is_known: bool, count: u64, delay: u64 } = Notice,
+        "Login from {peer} failed: {}.{}", Named(user, is_known), Delayed(count, delay);
     /// CONNECT on a connection that is connected already.
     SecondConnect { peer: &'a str } = Notice, "Bad client {peer} sending multiple CONNECT messages.";
 
@@ -263,6 +267,34 @@ struct User<'a>(Option<&'a str>);
 impl fmt::Display for User<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |name| write!(f, ", u'{name}'"))
+    }
+}
+
+/// What is wrong with a login. A name that nobody has is not shown: it may be a password that was
+/// typed into the wrong field.
+struct Named<'a>(&'a str, bool);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Named(name, true) => write!(f, "wrong password for '{name}'"),
+            Named(_, false) => f.write_str("there is no such user"),
+        }
+    }
+}
+
+/// How long an answer is held back, if it is.
+struct Delayed(u64, u64);
+
+impl fmt::Display for Delayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Delayed(_, 0) => Ok(()),
+            Delayed(count, delay) => write!(
+                f,
+                " These are {count} from this address; the answer is held back for {delay} ms."
+            ),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub struct Dial {
     keep_alive: u16,
     will: Option<Message>,
     username: Option<String>,
+    password: Option<String>,
     properties: PropertiesBuf,
     listener: usize,
     window: usize,
@@ -27,6 +28,7 @@ impl Dial {
             keep_alive: 0,
             will: None,
             username: None,
+            password: None,
             properties: PropertiesBuf::new(),
             listener: 0,
             window: usize::MAX,
@@ -72,6 +74,15 @@ impl Dial {
     pub fn username(self, name: &str) -> Dial {
         Dial {
             username: Some(name.to_owned()),
+            ..self
+        }
+    }
+
+    /// With a password.
+    #[must_use]
+    pub fn password(self, password: &str) -> Dial {
+        Dial {
+            password: Some(password.to_owned()),
             ..self
         }
     }
@@ -125,7 +136,7 @@ impl Dial {
             client_id: &self.id,
             will,
             username: self.username.as_deref(),
-            password: None,
+            password: self.password.as_deref().map(str::as_bytes),
             properties: self.properties.view(),
         }));
         client

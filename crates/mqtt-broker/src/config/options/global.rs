@@ -36,6 +36,9 @@ options! {
         global_max_clients: Option<u32> = None, Limit::MINUS_ONE, reload;
         /// The most connections the broker holds on all listeners together.
         global_max_connections: Option<u32> = None, Limit::MINUS_ONE, reload;
+        /// What every client id has to begin with. Others are refused.
+        clientid_prefixes: Option<String> = None, Maybe(Text { max: 65535 }), reload,
+            deprecated("");
         /// Whether the right of the publisher is checked again when a retained message is
         /// delivered, as an `acl_file` may have changed since. What was retained while no
         /// listener had one is delivered.
@@ -157,7 +160,7 @@ known! {
     group "Plugins" {
         /// A plugin of Mosquitto, a library in C.
         "plugin" ("auth_plugin", "global_plugin", "plugin_load") => Answer::Stop(
-            "plugins written for Mosquitto cannot be loaded. What guards access here is acl_file and allow_anonymous.");
+            "plugins written for Mosquitto cannot be loaded. What the two that come with it do is done here by `password_file FILE` and `acl_file FILE`.");
         /// A plugin for one listener.
         "plugin_use" => Answer::Inside("plugin_load");
         /// Options of a plugin.

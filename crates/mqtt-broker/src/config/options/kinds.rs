@@ -3,7 +3,7 @@
 use crate::config::number::integer;
 use crate::config::value::{Kind, Wrong, nearest, one_of, unquoted};
 use crate::log::{Levels, levels, stamp};
-use mqtt_proto::{QoS, Version};
+use mqtt_proto::{QoS, Topic, Version};
 use std::path::PathBuf;
 
 /// What is spoken at a listener.
@@ -149,6 +149,42 @@ impl Kind for Qos {
 
     fn show(&self, value: &QoS) -> String {
         value.to_string()
+    }
+}
+
+/// The kind of `mount_point`: the beginning of a topic.
+pub struct MountPoint;
+
+impl Kind for MountPoint {
+    type Value = String;
+
+    fn apply(&self, slot: &mut String, text: &str, again: bool) -> Result<(), Wrong> {
+        if again {
+            return Err(Wrong::Again);
+        }
+        if let Err(error) = Topic::parse(text) {
+            return Err(Wrong::Because(format!(
+                "is not a prefix of topics: {error}"
+            )));
+        }
+        *slot = text.into();
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "the beginning of topics, to the end of the line".into()
+    }
+
+    fn show(&self, value: &String) -> String {
+        value.clone()
+    }
+
+    fn whole_line(&self) -> bool {
+        true
+    }
+
+    fn once(&self) -> bool {
+        true
     }
 }
 

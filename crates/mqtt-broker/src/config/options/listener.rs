@@ -1,8 +1,8 @@
 //! Options that belong to one listener, a door of the broker.
 
-use super::kinds::{AcceptedVersions, Protocols, Qos, Versions};
+use super::kinds::{AcceptedVersions, MountPoint, Protocols, Qos, Versions};
 use super::{Protocol, SocketDomain};
-use crate::auth::Acl;
+use crate::auth::{Acl, Passwords};
 use crate::config::define::{Answer, known, options};
 use crate::config::number::{Limit, Short};
 use crate::config::value::{Bool, Choice, Maybe, Text};
@@ -27,6 +27,8 @@ options! {
         auto_id_prefix: String = "auto-".into();
         /// What clients may read and write here; everything if unset.
         acl: Option<Arc<Acl>> = None;
+        /// Whose passwords are asked for here; nobody's if unset.
+        passwords: Option<Arc<Passwords>> = None;
     }
 
     group "Listeners" {
@@ -46,6 +48,13 @@ options! {
         max_topic_alias: u16 = 10, Short, reload, own_listener;
         /// How many topic aliases the broker uses towards a client of MQTT 5.
         max_topic_alias_broker: u16 = 10, Short, reload, own_listener;
+        /// What is put before every topic that clients of this door name, and taken off again
+        /// from what they are sent: they live in a part of the topics and see it as the whole,
+        /// `$SYS` and all. Write the slash at its end: `mount_point house1/`. Rights in an
+        /// `acl_file` are on whole topics, with the prefix.
+        mount_point: Option<String> = None, Maybe(MountPoint), reload;
+        /// Whether the user name takes the place of the client id. Clients without one are refused.
+        use_username_as_clientid: bool = false, Bool, reload;
         /// `allow_anonymous` for this door alone.
         listener_allow_anonymous: Option<bool> = None, Maybe(Bool), reload, own_listener;
         /// `auto_id_prefix` for this door alone.
@@ -66,10 +75,6 @@ known! {
     group "Listeners" {
         /// The network interface to listen on.
         "bind_interface" => Answer::Stop("name the address of the interface instead: `listener 1883 192.168.1.5`.");
-        /// A prefix that is put before every topic of this listener's clients.
-        "mount_point" => Answer::Stop("topics cannot be kept apart by listener, so clients would see each other's messages.");
-        /// Whether the user name takes the place of the client id.
-        "use_username_as_clientid" => Answer::Stop("client ids cannot be taken from user names, so a client could take any id.");
         /// A folder of files for web browsers.
         "http_dir" => Answer::Stop("there is no web server here.");
         /// Web pages that may connect.

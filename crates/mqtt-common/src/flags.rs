@@ -2,12 +2,16 @@
 //!
 //! [`table`] is the list. [`arguments`] repairs what word processors do to dashes. [`files`] puts what
 //! options files say in front. [`Said`] is the outcome: flags and values in order, not yet judged;
-//! [`crate::options`] and the programs turn it into meaning.
+//! [`crate::options`] and the programs turn it into meaning. [`help`], [`manual`] and the scripts for
+//! shells come from the same table, with what [`about`] adds.
 
+pub mod about;
 pub mod arguments;
+mod completion;
 mod error;
 pub mod files;
 pub mod help;
+pub mod manual;
 mod said;
 pub mod table;
 
@@ -60,6 +64,12 @@ pub fn parse(
             said.name,
             env!("CARGO_PKG_VERSION")
         )));
+    }
+    if said.has("man") {
+        return Ok(Parsed::Text(manual::man(program)));
+    }
+    if let Some(shell) = said.text("completion")? {
+        return completion::script(program, &said.name, shell).map(Parsed::Text);
     }
     if let Some(host) = said.text(POSITIONAL)? {
         if said.has("host") {

@@ -18,6 +18,7 @@ use crate::value;
 
 use credentials::credentials;
 pub use properties::PacketProperties;
+pub(crate) use properties::properties_of;
 pub use reconnect::Reconnect;
 pub use topics::topics;
 use way::Way;

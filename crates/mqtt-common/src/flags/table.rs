@@ -24,6 +24,15 @@ impl Program {
         }
     }
 
+    /// What it does, in a few words.
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Program::Pub => "publish messages to an MQTT broker",
+            Program::Sub => "subscribe to topics of an MQTT broker",
+            Program::Rr => "send a request through an MQTT broker and wait for the answer",
+        }
+    }
+
     /// The name of Mosquitto's program for the same work.
     pub const fn model(self) -> &'static str {
         match self {
@@ -64,6 +73,13 @@ impl Chapter {
         Chapter::Will,
         Chapter::Help,
     ];
+
+    /// The flags of a program that belong here.
+    pub fn flags(self, program: Program) -> impl Iterator<Item = &'static Flag> {
+        FLAGS
+            .iter()
+            .filter(move |flag| flag.is_of(program) && flag.chapter == self)
+    }
 
     /// Its heading.
     pub const fn heading(self) -> &'static str {
@@ -259,7 +275,7 @@ flags! {
     "quiet", ALL, Help, "no errors and notes";
     "options-file", 'o' = "FILE", ALL, Help, "read options from this file, one a line as typed here, instead of from the default one";
     "completion" = "bash|zsh|fish|powershell", ALL, Help, "print a script that lets your shell complete these options";
-    "man", ALL, Help, "print the manual page, for man -l";
+    "man", ALL, Help, "print the manual page in the form that man reads";
     "help", ALL, Help, "this text";
     "version", ALL, Help, "the version of this program";
 }
@@ -277,8 +293,6 @@ pub(super) const PENDING: &[&str] = &[
     "no-reconnect",
     "reconnect-delay",
     "reconnect-timeout",
-    "completion",
-    "man",
 ];
 
 #[cfg(test)]

@@ -229,6 +229,14 @@ fn settable(id: PropertyId, place: Place) -> bool {
     id.is_allowed_in(place) && !of_brokers
 }
 
+/// What a client can set, packet by packet, for the manual.
+pub fn properties_of() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    PACKETS.iter().map(|(packet, place)| {
+        let names = PropertyId::ALL.iter().filter(|id| settable(**id, *place));
+        (*packet, names.map(|id| id.name()).collect())
+    })
+}
+
 fn misplaced(name: &str, place: Place) -> UsageError {
     let packet = packet_name(place);
     UsageError::new(format!("-D: {name} is not a property of {packet}")).hint(names_for(place))

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use mqtt_net::tls::TlsError;
 use mqtt_proto::client::{Event, Session, Timeout};
 use mqtt_proto::{DecodeError, Properties, ReasonCode, Version};
 
@@ -117,12 +118,20 @@ impl Lost {
     fn hint(&self, id: &str, has_username: bool, was_open: bool) -> String {
         match self {
             Lost::Closed if !was_open => {
-                "Is this port MQTT without TLS? Does the broker speak this version (-V)?".into()
+                "Is this port MQTT without TLS? With TLS it needs --cafile FILE or --tls-use-os-certs. Does the broker speak this version (-V)?".into()
             }
             // Below version 5 a broker cannot say that it was this.
             Lost::Closed if !id.is_empty() => format!(
                 "If another client has the identifier '{id}' too, the two push each other out; choose another one with -i."
             ),
+            Lost::Io(error) => match TlsError::behind(error) {
+                Some(reason) => reason.advice().unwrap_or_default().into(),
+                // Whoever expects TLS hangs up on somebody who does not speak it.
+                None if !was_open && error.kind() == io::ErrorKind::ConnectionReset => {
+                    "Does this port want TLS? Then add --cafile FILE, or --tls-use-os-certs.".into()
+                }
+                None => String::new(),
+            },
             Lost::Timeout(Timeout::ConnAck) => {
                 "Is this the port of an MQTT broker, without TLS?".into()
             }

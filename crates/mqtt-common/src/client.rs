@@ -4,6 +4,7 @@
 //! has come, and a [`Lost`] connection is followed by [`Client::reopen`] or the end. Output comes
 //! before acknowledgements: a message is acknowledged on the wire after it is on stdout.
 
+mod carried;
 mod lost;
 
 use std::io;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use mqtt_net::{ConnectError, Connection, Stream, Target, Turn};
 use mqtt_proto::client::{Abandoned, Event, MAX_PACKET_SIZE, PublishError, Session};
-use mqtt_proto::{Publish, ReasonCode, decode};
+use mqtt_proto::{Publish, QoS, ReasonCode, decode};
 use tokio::time::Instant;
 
 use crate::console::Console;
@@ -20,6 +21,7 @@ use crate::hints;
 use crate::options::{Common, Reconnect};
 use crate::screen::Screen;
 use crate::trace::Trace;
+use carried::Carried;
 use lost::{check, may_be_first, undecodable, violated};
 
 pub use lost::Lost;
@@ -37,6 +39,7 @@ const BACKLOG: usize = 128 * 1024;
 pub struct Link<'a> {
     session: &'a mut Session,
     output: &'a mut Vec<u8>,
+    carried: &'a mut Carried,
     trace: Option<&'a mut Trace>,
     /// Where messages are shown.
     pub screen: &'a mut Screen,
@@ -51,10 +54,18 @@ impl Link<'_> {
     pub fn publish(&mut self, tag: u64, publish: &Publish<'_>) -> Result<(), PublishError> {
         let start = self.output.len();
         self.session.publish(tag, publish, self.now, self.output)?;
+        if publish.qos == QoS::AtMostOnce {
+            self.carried.sent(tag);
+        }
         if let Some(trace) = &mut self.trace {
             trace.sent(&self.output[start..], self.screen);
         }
         Ok(())
+    }
+
+    /// Lets this many messages at QoS 1 and 2 be in flight from now on.
+    pub fn set_max_in_flight(&mut self, count: u16) {
+        self.session.set_max_in_flight(count);
     }
 
     /// Whether another message could leave at once.
@@ -79,8 +90,8 @@ pub struct Client {
     /// Standard output.
     pub screen: Screen,
     started: Instant,
-    /// Messages at QoS 0 that a broken connection had not carried away, as packets.
-    carried: Vec<u8>,
+    /// Messages at QoS 0 that a broken connection had not carried away.
+    carried: Carried,
     ever_open: bool,
     /// When stdout was flushed last, and until when to let more come before the next time.
     flushed: Instant,
@@ -101,7 +112,7 @@ impl Client {
             trace,
             screen: Screen::default(),
             started: Instant::now(),
-            carried: Vec::new(),
+            carried: Carried::default(),
             ever_open: false,
             flushed: Instant::now(),
             pause: None,
@@ -272,7 +283,7 @@ impl Client {
             match &event {
                 Event::Connected(_) => {
                     self.ever_open = true;
-                    output.append(&mut self.carried);
+                    self.carried.go_on(output);
                 }
                 Event::UnknownId { packet, packet_id } => {
                     if let Some(trace) = &self.trace {
@@ -285,6 +296,7 @@ impl Client {
             let mut link = Link {
                 session: &mut self.session,
                 output,
+                carried: &mut self.carried,
                 trace,
                 screen: &mut self.screen,
                 now,
@@ -305,6 +317,7 @@ impl Client {
         self.session.is_open().then(|| Link {
             session: &mut self.session,
             output: connection.output(),
+            carried: &mut self.carried,
             trace: self.trace.as_mut(),
             screen: &mut self.screen,
             now,
@@ -326,22 +339,14 @@ impl Client {
         }
         self.session.connection_lost();
         if let Some(connection) = self.connection.take() {
-            // PUBLISH with QoS 0, whatever its retain flag.
-            let messages = connection
-                .unsent()
-                .filter(|packet| packet[0] & 0xf6 == 0x30);
-            messages.for_each(|packet| self.carried.extend_from_slice(packet));
+            self.carried.keep(connection.unsent());
         }
     }
 
-    /// How many messages at QoS 0 wait for a connection.
-    pub fn carried(&self) -> usize {
-        let (mut rest, mut count) = (&self.carried[..], 0);
-        while let Ok(Some((_, used))) = decode(rest, self.session.version(), MAX_PACKET_SIZE) {
-            rest = &rest[used..];
-            count += 1;
-        }
-        count
+    /// The tags of all messages of which it is not known that they arrived, or at QoS 0 that they
+    /// left; in no order.
+    pub fn unconfirmed(&self) -> impl Iterator<Item = u64> {
+        self.session.unconfirmed().chain(self.carried.numbers())
     }
 
     /// Says good-bye and waits until the broker has it: a client that leaves in a hurry would have

@@ -3,6 +3,7 @@
 mod credentials;
 mod properties;
 mod reconnect;
+mod subscription;
 mod tls;
 mod topics;
 mod url;
@@ -20,6 +21,7 @@ use credentials::credentials;
 pub use properties::PacketProperties;
 pub(crate) use properties::properties_of;
 pub use reconnect::Reconnect;
+pub use subscription::subscription;
 pub use topics::topics;
 use way::Way;
 

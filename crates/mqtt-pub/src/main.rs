@@ -1,8 +1,13 @@
 //! Publishes messages to an MQTT broker.
 
+mod input;
 mod options;
+mod outgoing;
 mod publisher;
+mod replay;
+mod report;
 mod source;
+mod window;
 
 use std::process::ExitCode;
 

@@ -1,277 +1,126 @@
-//! Where messages come from: one text repeated, or the lines of standard input.
+//! Where messages come from: one message repeated, the lines of standard input, or a recording.
 
-use std::io::{self, Read};
-use std::thread;
+use std::io;
 use std::time::Duration;
 
 use mqtt_common::client::sleep_until;
-use mqtt_common::console::Console;
-use mqtt_common::exit::Exit;
-use tokio::sync::mpsc;
+use mqtt_common::payload::Format;
 use tokio::time::Instant;
 
-use crate::options::{Options, Payload};
-
-/// How much is read from standard input at once.
-const BLOCK: usize = 64 * 1024;
-/// How many blocks are read ahead.
-const AHEAD: usize = 2;
+use crate::input::{Input, Lines};
+use crate::options::From;
+use crate::replay::Replay;
 
 /// What is published.
 pub enum Source {
     /// One message, some times over.
-    Repeated {
-        payload: Vec<u8>,
-        left: u64,
-        delay: Duration,
-        next: Option<Instant>,
-    },
+    Repeated(Repeated),
     /// The lines of standard input.
-    Lines { input: Input, lines: Lines },
+    Lines {
+        /// Where they are read.
+        input: Input,
+        /// What has been read.
+        lines: Lines,
+        /// How each is written.
+        format: Format,
+        /// What stands between the topic and the message of a line, if it has both.
+        separator: Option<String>,
+    },
+    /// What mqtt-sub has recorded.
+    Replay(Replay),
+}
+
+/// One message, the next time it is sent, and how often that will be.
+pub struct Repeated {
+    pub payload: Vec<u8>,
+    pub left: u64,
+    pub delay: Duration,
+    /// The end of the pause, if there is one.
+    pub next: Option<Instant>,
 }
 
 impl Source {
-    /// Reads what is to be read at once; says what is wrong with it on the console.
-    pub fn new(options: &Options, console: &Console) -> Result<Source, Exit> {
-        let payload = match &options.payload {
-            Payload::Lines => {
-                return Ok(Source::Lines {
-                    input: Input::new(),
-                    lines: Lines::default(),
-                });
-            }
-            Payload::Message(bytes) => bytes.clone(),
-            Payload::File(path) => std::fs::read(path).map_err(|error| {
-                console.error(&format!(
-                    "Error: Unable to read the file '{}': {error}.",
-                    path.display()
-                ));
-                Exit::USAGE
-            })?,
-            Payload::Stdin => all_input().map_err(|error| {
-                console.error(&format!("Error: {error}."));
-                Exit::USAGE
-            })?,
-        };
-        Ok(Source::Repeated {
-            payload,
-            left: options.repeat,
-            delay: options.delay,
-            next: None,
+    /// Reads what is to be read at once. `visible` allows a progress bar.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with a file or with standard input.
+    pub fn new(from: From, visible: bool) -> Result<Source, String> {
+        Ok(match from {
+            From::One {
+                payload,
+                repeat,
+                delay,
+            } => Source::Repeated(Repeated {
+                payload: payload.load()?,
+                left: repeat,
+                delay,
+                next: None,
+            }),
+            From::Lines { format, separator } => Source::Lines {
+                input: Input::stdin(),
+                lines: Lines::default(),
+                format,
+                separator,
+            },
+            From::Replay { path, speed } => Source::Replay(Replay::open(&path, speed, visible)?),
         })
+    }
+
+    /// Whether it is a stream, whose messages are worth waiting for a broker that is away: whoever
+    /// typed a single one can type it again.
+    pub fn is_stream(&self) -> bool {
+        !matches!(self, Source::Repeated(_))
     }
 
     /// Waits until there may be something to publish. May be dropped at its await.
     pub async fn ready(&mut self) -> io::Result<()> {
         match self {
-            Source::Repeated { next, .. } => {
-                sleep_until(*next).await;
-                *next = None;
+            Source::Repeated(repeated) => {
+                sleep_until(repeated.next).await;
+                repeated.next = None;
                 Ok(())
             }
-            Source::Lines { input, lines } if lines.is_hungry() => {
-                match input.next().await? {
-                    Some(block) => lines.push(block),
-                    None => lines.end(),
-                }
-                Ok(())
-            }
-            Source::Lines { .. } => std::future::pending().await,
+            Source::Lines { input, lines, .. } => refill(input, lines).await,
+            Source::Replay(replay) => replay.ready().await,
         }
     }
 
     /// Whether all of it has been published.
     pub fn is_done(&self) -> bool {
         match self {
-            Source::Repeated { left, .. } => *left == 0,
+            Source::Repeated(repeated) => repeated.left == 0,
             Source::Lines { lines, .. } => lines.is_done(),
+            Source::Replay(replay) => replay.is_done(),
+        }
+    }
+
+    /// Whether something has been read that has not been published.
+    pub fn is_ahead(&self) -> bool {
+        match self {
+            Source::Repeated(_) => false,
+            Source::Lines { input, lines, .. } => lines.begun() > 0 || input.is_ahead(),
+            Source::Replay(replay) => !replay.is_done(),
         }
     }
 
     /// The last message has been delivered: the pause before the next one begins.
     pub fn delivered(&mut self) {
-        if let Source::Repeated {
-            left, delay, next, ..
-        } = self
-            && *left > 0
+        if let Source::Repeated(repeated) = self
+            && repeated.left > 0
         {
-            *next = Some(Instant::now() + *delay);
+            repeated.next = Some(Instant::now() + repeated.delay);
         }
     }
 }
 
-fn all_input() -> io::Result<Vec<u8>> {
-    let mut payload = Vec::new();
-    io::stdin().lock().read_to_end(&mut payload)?;
-    if payload.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "Zero length input; an empty message is sent with -n",
-        ));
+/// Reads the next block if there is no whole line left.
+pub async fn refill(input: &mut Input, lines: &mut Lines) -> io::Result<()> {
+    if !lines.is_hungry() {
+        return std::future::pending().await;
     }
-    Ok(payload)
-}
-
-/// Standard input in blocks, read by a thread of its own: a read cannot be interrupted.
-///
-/// At most a few blocks are read ahead; the thread then waits, and so does whoever writes to us.
-pub struct Input {
-    blocks: mpsc::Receiver<io::Result<Vec<u8>>>,
-}
-
-impl Input {
-    /// Starts to read.
-    pub fn new() -> Input {
-        let (sender, blocks) = mpsc::channel(AHEAD);
-        thread::spawn(move || {
-            let mut stdin = io::stdin().lock();
-            loop {
-                let mut block = vec![0; BLOCK];
-                let result = match stdin.read(&mut block) {
-                    Ok(0) => return,
-                    Ok(count) => {
-                        block.truncate(count);
-                        Ok(block)
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => Err(error),
-                };
-                let failed = result.is_err();
-                if sender.blocking_send(result).is_err() || failed {
-                    return;
-                }
-            }
-        });
-        Input { blocks }
+    match input.next().await? {
+        Some(block) => lines.push(block),
+        None => lines.end(),
     }
-
-    /// The next block; `None` at the end. May be dropped at its await.
-    pub async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        self.blocks.recv().await.transpose()
-    }
-}
-
-/// Cuts blocks into lines. A line does not have its end, `\n` or `\r\n`, and a last line needs none.
-#[derive(Debug, Default)]
-pub struct Lines {
-    block: Vec<u8>,
-    at: usize,
-    /// The beginning of a line whose end is in a later block.
-    begun: Vec<u8>,
-    /// Whether `begun` has been handed out, and can go.
-    spent: bool,
-    ended: bool,
-}
-
-impl Lines {
-    /// Takes the next block; all lines of the one before have been taken.
-    pub fn push(&mut self, block: Vec<u8>) {
-        self.settle();
-        debug_assert!(self.at >= self.block.len(), "lines would be lost");
-        self.block = block;
-        self.at = 0;
-    }
-
-    /// No block will follow.
-    pub fn end(&mut self) {
-        self.ended = true;
-    }
-
-    /// Whether every line has been taken.
-    pub fn is_done(&self) -> bool {
-        self.ended && self.at >= self.block.len() && (self.begun.is_empty() || self.spent)
-    }
-
-    /// Whether a block is needed before there can be another line.
-    pub fn is_hungry(&self) -> bool {
-        !self.ended && !self.block[self.at..].contains(&b'\n')
-    }
-
-    /// How many bytes of a line have come whose end has not.
-    pub fn begun(&self) -> usize {
-        self.begun.len() + self.block.len() - self.at
-    }
-
-    fn settle(&mut self) {
-        if self.spent {
-            self.begun.clear();
-            self.spent = false;
-        }
-        if self.at < self.block.len() {
-            self.begun.extend_from_slice(&self.block[self.at..]);
-            self.at = self.block.len();
-        }
-    }
-
-    /// The next whole line.
-    pub fn next(&mut self) -> Option<&[u8]> {
-        if self.spent {
-            self.begun.clear();
-            self.spent = false;
-        }
-        let rest = &self.block[self.at..];
-        let Some(length) = rest.iter().position(|&byte| byte == b'\n') else {
-            if !self.ended {
-                return None;
-            }
-            self.settle();
-            self.spent = !self.begun.is_empty();
-            return self.spent.then(|| without_return(&self.begun));
-        };
-        let from = self.at;
-        self.at += length + 1;
-        if self.begun.is_empty() {
-            return Some(without_return(&self.block[from..from + length]));
-        }
-        self.begun
-            .extend_from_slice(&self.block[from..from + length]);
-        self.spent = true;
-        Some(without_return(&self.begun))
-    }
-}
-
-fn without_return(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lines_of(blocks: &[&str]) -> Vec<String> {
-        let mut lines = Lines::default();
-        let mut found = Vec::new();
-        let mut take = |lines: &mut Lines| {
-            while let Some(line) = lines.next() {
-                found.push(String::from_utf8(line.to_vec()).unwrap());
-            }
-        };
-        for block in blocks {
-            assert!(lines.is_hungry());
-            lines.push(block.as_bytes().to_vec());
-            take(&mut lines);
-        }
-        lines.end();
-        take(&mut lines);
-        assert!(lines.is_done());
-        found
-    }
-
-    #[test]
-    fn any_cut_of_the_input_gives_the_same_lines() {
-        let input = "one\n\ntwo\r\nthree\n\r\nlast";
-        let expected = ["one", "", "two", "three", "", "last"];
-        for first in 0..=input.len() {
-            for second in first..=input.len() {
-                let blocks = [&input[..first], &input[first..second], &input[second..]];
-                assert_eq!(lines_of(&blocks), expected, "{blocks:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn no_input_is_no_line() {
-        assert!(lines_of(&[]).is_empty());
-        assert_eq!(lines_of(&["\n"]), [""]);
-    }
+    Ok(())
 }

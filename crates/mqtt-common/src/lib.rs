@@ -35,10 +35,9 @@ pub fn run<O>(
     meaning: impl FnOnce(&Said) -> Result<O, UsageError>,
     work: impl AsyncFnOnce(O, Console) -> Exit,
 ) -> ExitCode {
-    let mut name = program.name().to_owned();
+    let name = flags::arguments::called_as(std::env::args_os().next().as_deref(), program);
     let understood = flags::parse(program, std::env::args_os()).and_then(|parsed| match parsed {
         Parsed::Said(mut said) => {
-            name.clone_from(&said.name);
             flags::files::add(&mut said, |variable| std::env::var_os(variable))?;
             let console = Console::new(said.has("quiet"));
             said.notes

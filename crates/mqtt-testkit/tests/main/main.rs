@@ -7,6 +7,8 @@ mod clients;
 mod examples;
 #[cfg(unix)]
 mod hasty;
+#[cfg(unix)]
+mod install;
 mod kit;
 mod mosquitto;
 mod paho;

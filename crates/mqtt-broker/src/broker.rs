@@ -1,11 +1,14 @@
 //! The broker as a whole: one thread, one engine, its listeners, its log and its clock.
 
+mod doors;
+
 use crate::config::{Config, Faults, Loaded};
 use crate::connection;
 use crate::connection_state::ConnectionKey;
 use crate::engine::{Engine, Login};
+use crate::gate::Gate;
 use crate::listener::{self, Door, StartError};
-use crate::log::{Level, Line, Log, PROGRAM, VERSION};
+use crate::log::{Line, Log, PROGRAM, VERSION};
 use crate::memory;
 use crate::password_check::{Check, PasswordChecks};
 use crate::peer::Peer;
@@ -18,7 +21,6 @@ use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long the broker waits for clients to read its goodbye.
@@ -29,6 +31,7 @@ pub struct Broker {
     config: Config,
     log: Log,
     doors: Vec<Door>,
+    gates: Vec<Arc<Gate>>,
 }
 
 /// What is asked of a broker while it runs.
@@ -54,12 +57,14 @@ impl Broker {
     /// # Errors
     /// A listener that could not be opened; the log has the system's words for it.
     pub fn bind(mut config: Config, mut log: Log) -> Result<Broker, StartError> {
+        let gates = doors::gates(&config, &mut log)?;
         let opened = listener::open(&mut config, &mut log);
         log.flush();
         Ok(Broker {
             config,
             log,
             doors: opened?,
+            gates,
         })
     }
 
@@ -117,6 +122,7 @@ impl Broker {
             config,
             mut log,
             doors,
+            gates,
         } = self;
         log.line(Line::Running {
             program: PROGRAM,
@@ -124,17 +130,9 @@ impl Broker {
         });
         log.flush();
         let shared = Arc::new(Shared {
-            core: Mutex::new(Core::new(config, log)),
+            core: Mutex::new(Core::new(config, log, gates)),
         });
-        let mut accepting = Vec::new();
-        for door in doors {
-            let listener = TcpListener::from_std(door.socket)?;
-            accepting.push(tokio::spawn(listener::accept(
-                shared.clone(),
-                listener,
-                door.listener,
-            )));
-        }
+        let mut doors = doors::Doors::start(&shared, doors)?;
         let keeper = tokio::spawn(keep(shared.clone()));
         let (answers, answered) = unbounded_channel();
         shared.with(|core| {
@@ -143,11 +141,9 @@ impl Broker {
         });
         let logins = tokio::spawn(take_answers(shared.clone(), answered));
         while let Request::Reload(outcome) = requests().await {
-            shared.with(|core| core.reload(outcome));
+            doors.reload(&shared, outcome).await;
         }
-        for task in accepting {
-            task.abort();
-        }
+        doors.close().await;
         shared.with(Core::shutdown);
         let farewell = tokio::time::sleep(FAREWELL);
         tokio::pin!(farewell);
@@ -223,6 +219,11 @@ impl Shared {
         work(&mut self.core.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The way in at a listener.
+    pub(crate) fn gate(&self, listener: usize) -> Arc<Gate> {
+        self.with(|core| core.gates[listener].clone())
+    }
+
     pub(crate) fn log(&self, line: Line<'_>) {
         self.with(|core| {
             core.log.line(line);
@@ -236,6 +237,10 @@ pub(crate) struct Core {
     pub(crate) engine: Engine,
     config: Config,
     log: Log,
+    /// The ways in, by listener.
+    gates: Vec<Arc<Gate>>,
+    /// When the log last heard that there are no more sockets.
+    complained: Option<Instant>,
     clock: Clock,
     /// The tasks of the connections, by key.
     wakers: Vec<Option<Waker>>,
@@ -278,7 +283,7 @@ impl Clock {
 }
 
 impl Core {
-    fn new(config: Config, log: Log) -> Core {
+    fn new(config: Config, log: Log, gates: Vec<Arc<Gate>>) -> Core {
         let clock = Clock::new();
         let settings = rules::settings(&config, &log);
         Core {
@@ -286,6 +291,8 @@ impl Core {
             sys_interval: config.sys_interval.unwrap_or_default(),
             config,
             log,
+            gates,
+            complained: None,
             clock,
             wakers: Vec::new(),
             keeper: None,
@@ -309,6 +316,22 @@ impl Core {
             .handle_open(self.clock.now(), peer, listener, token);
         self.settle(None);
         opened
+    }
+
+    /// More is known of who is at the other end of a connection.
+    pub(crate) fn introduce(&mut self, key: ConnectionKey, peer: Peer) {
+        self.engine.handle_introduced(key, peer);
+        self.settle(None);
+    }
+
+    /// Whether the log may hear again that there are no more sockets: once a second.
+    pub(crate) fn may_complain(&mut self) -> bool {
+        const PAUSE: Duration = Duration::from_secs(1);
+        let is_due = self.complained.is_none_or(|last| last.elapsed() >= PAUSE);
+        if is_due {
+            self.complained = Some(Instant::now());
+        }
+        is_due
     }
 
     pub(crate) fn remember_waker(&mut self, key: ConnectionKey, waker: &Waker) {
@@ -415,50 +438,6 @@ impl Core {
             self.is_keeper_awake = true;
             keeper.wake_by_ref();
         }
-    }
-
-    /// Goes on under another configuration, if it is one.
-    fn reload(&mut self, outcome: Result<Box<Loaded>, Faults>) {
-        let Loaded { mut config, notes } = match outcome {
-            Ok(loaded) => *loaded,
-            Err(faults) => return self.refuse_reload(&faults),
-        };
-        self.log.reload(&config);
-        self.log.line(Line::Reloading);
-        for (level, text) in notes {
-            self.log.write(level, &text);
-        }
-        let (listeners, warnings) = rules::matched(&self.config.listeners, config.listeners);
-        config.listeners = listeners;
-        for what in &warnings {
-            self.log.line(Line::Caution { what });
-        }
-        self.sys_interval = config.sys_interval.unwrap_or_default();
-        self.config = config;
-        let settings = rules::settings(&self.config, &self.log);
-        self.prepare_for_logins();
-        self.engine.reload(self.clock.now(), settings);
-        self.settle(None);
-        self.log.flush();
-        self.wake_keeper();
-    }
-
-    /// Says why the configuration in force stays.
-    fn refuse_reload(&mut self, faults: &Faults) {
-        // Whoever has moved the log away wants a new one, whatever the configuration says.
-        if let Err(error) = self.log.reopen() {
-            let what = format!("the log file cannot be opened again: {error}.");
-            self.log.line(Line::Failure { what: &what });
-        }
-        self.log.line(Line::Reloading);
-        for line in faults.to_string().lines() {
-            self.log.write(Level::Error, line);
-        }
-        self.log.line(Line::Failure {
-            what: "the configuration was not changed. The broker goes on as before.",
-        });
-        self.log.flush();
-        self.wake_keeper();
     }
 
     fn shutdown(&mut self) {

@@ -7,7 +7,6 @@
 use crate::broker::{Core, Shared};
 use crate::connection_state::ConnectionKey;
 use crate::listener::text_of;
-use crate::peer::Peer;
 use bytes::{Bytes, BytesMut};
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -17,7 +16,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 /// How many bytes are read at once, by whichever connection reads.
@@ -29,17 +27,11 @@ const SLICES: usize = 32;
 /// How long a connection that we end may take to read our last words and to close its side.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Takes a connection in and starts to drive it.
-pub(crate) async fn open(shared: &Arc<Shared>, socket: TcpStream, peer: Peer, listener: usize) {
-    if shared.with(|core| core.engine.is_full(listener)) {
-        // Clients that have just closed make room first.
-        tokio::task::yield_now().await;
-    }
-    // Packets leave in batches, so there is nothing that Nagle's algorithm could gather.
-    let _ = socket.set_nodelay(true);
-    let Some(key) = shared.with(|core| core.open(peer, listener)) else {
-        return;
-    };
+/// Starts to drive a connection whose next bytes are MQTT.
+pub(crate) fn spawn<S>(shared: &Arc<Shared>, socket: S, key: ConnectionKey)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     tokio::spawn(Driver {
         shared: shared.clone(),
         socket,
@@ -108,7 +100,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let State::Unwritable(..) = self.state {
             return self.poll_last_words(core, cx);
         }
-        let written = self.poll_write(core, cx);
+        let mut written = self.poll_write(core, cx);
+        if !matches!(written, Poll::Ready(Err(_))) {
+            // Layers that gather bytes of their own (TLS, WebSocket) send what is left of them.
+            match Pin::new(&mut self.socket).poll_flush(cx) {
+                Poll::Ready(Ok(())) => {}
+                pending_or_failed => written = pending_or_failed,
+            }
+        }
         if let Poll::Ready(Err(error)) = written {
             self.state = State::Unwritable(error, Box::pin(sleep(LINGER)));
             return self.poll_last_words(core, cx);

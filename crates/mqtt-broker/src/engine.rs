@@ -277,6 +277,11 @@ impl Engine {
         }
     }
 
+    /// Who is at the other end of a connection.
+    pub fn peer(&self, key: ConnectionKey) -> &Peer {
+        &self.connections[key.0 as usize].peer
+    }
+
     /// Bytes have come: handles every whole packet in them and returns how many bytes that took.
     ///
     /// What is left over is the beginning of a packet; hand it in again with more behind it.

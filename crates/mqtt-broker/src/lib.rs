@@ -14,11 +14,14 @@
 pub mod config;
 pub mod log;
 
+mod accept;
+mod arrival;
 pub mod auth;
 mod broker;
 mod connection;
 mod connection_state;
 pub mod engine;
+mod gate;
 mod listener;
 mod memory;
 mod message;

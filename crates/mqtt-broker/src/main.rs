@@ -31,7 +31,7 @@ const FEATURES: &[(&str, bool)] = &[
     ("Persistence", false),
     ("TLS", false),
     ("TLS-PSK", false),
-    ("Websockets", false),
+    ("Websockets", true),
 ];
 
 fn main() -> ExitCode {

@@ -62,43 +62,67 @@ fn rules(listener: &Listener) -> ListenerRules {
     }
 }
 
-/// The listeners of a new configuration in the order of those that stand, and what has to wait
-/// for the next start: doors are neither opened nor closed while the broker runs.
-pub(crate) fn matched(
-    standing: &[Listener],
-    mut wanted: Vec<Listener>,
-) -> (Vec<Listener>, Vec<String>) {
-    let mut warnings = Vec::new();
-    let mut listeners = Vec::with_capacity(standing.len());
-    for old in standing {
-        let is_same = |new: &Listener| {
-            (new.port, &new.host, new.socket_domain) == (old.port, &old.host, old.socket_domain)
-        };
-        match wanted.iter().position(is_same) {
-            Some(at) => listeners.push(wanted.remove(at)),
+/// What a new configuration does to the listeners.
+pub(crate) struct Plan {
+    /// All listeners by number: those that stand keep theirs, new ones follow. One that is gone is
+    /// kept as it was, for the connections that came by it.
+    pub(crate) listeners: Vec<Listener>,
+    /// The numbers of those whose doors are to be opened.
+    pub(crate) opening: Vec<usize>,
+    /// The numbers of those whose doors are to be closed.
+    pub(crate) closing: Vec<usize>,
+}
+
+/// Compares the listeners of a new configuration with those that stand.
+pub(crate) fn plan(standing: &[Listener], mut wanted: Vec<Listener>) -> Plan {
+    let mut plan = Plan {
+        listeners: Vec::with_capacity(standing.len()),
+        opening: Vec::new(),
+        closing: Vec::new(),
+    };
+    for (number, old) in standing.iter().enumerate() {
+        match wanted.iter().position(|new| new.is_at_the_place_of(old)) {
+            Some(at) => {
+                if old.is_closed {
+                    plan.opening.push(number);
+                }
+                plan.listeners.push(wanted.remove(at));
+            }
             None => {
-                warnings.push(format!(
-                    "the listener on {} is not in the configuration any more. It stays as it was until the broker is started again.",
-                    door(old)
-                ));
-                listeners.push(old.clone());
+                if !old.is_closed {
+                    plan.closing.push(number);
+                }
+                plan.listeners.push(Listener {
+                    is_closed: true,
+                    ..old.clone()
+                });
             }
         }
     }
-    warnings.extend(wanted.iter().map(|new| {
-        format!(
-            "the listener on {} is new. It opens when the broker is started again.",
-            door(new)
-        )
-    }));
-    (listeners, warnings)
+    plan.opening
+        .extend(standing.len()..standing.len() + wanted.len());
+    plan.listeners.append(&mut wanted);
+    plan
 }
 
-/// Where a listener is: its port, and its address if it has one.
-fn door(listener: &Listener) -> String {
-    match &listener.host {
-        Some(host) => format!("port {} of {host}", listener.port),
-        None => format!("port {}", listener.port),
+impl Listener {
+    /// Whether the same doors serve both.
+    fn is_at_the_place_of(&self, other: &Listener) -> bool {
+        let place = |listener: &Listener| {
+            (
+                listener.port,
+                listener.host.clone(),
+                listener.unix.clone(),
+                listener.bind_interface.clone(),
+                listener.socket_domain,
+            )
+        };
+        place(self) == place(other)
+    }
+
+    /// Whether both cannot listen at the same time, as far as that can be told beforehand.
+    pub(crate) fn is_in_the_way_of(&self, other: &Listener) -> bool {
+        (&self.unix, self.port) == (&other.unix, other.port)
     }
 }
 
@@ -112,25 +136,31 @@ mod tests {
     }
 
     #[test]
-    fn listeners_are_known_by_their_port_and_address() {
+    fn listeners_are_known_by_their_place() {
         let old = listeners("listener 1883\nlistener 1884 127.0.0.1\nlistener 1885\n");
         let new = listeners(
             "listener 1885\nmax_connections 5\nlistener 1883\nmax_connections 3\nlistener 1884 ::1\n",
         );
-        let (matched, warnings) = matched(&old, new);
-        let found: Vec<_> = matched
+        let first = plan(&old, new);
+        let found: Vec<_> = first
+            .listeners
             .iter()
-            .map(|listener| (listener.port, listener.max_connections))
+            .map(|listener| (listener.port, listener.max_connections, listener.is_closed))
             .collect();
-        assert_eq!(found, [(1883, Some(3)), (1884, None), (1885, Some(5))]);
-        assert_eq!(warnings.len(), 2, "{warnings:?}");
-        assert!(
-            warnings[0].contains("port 1884 of 127.0.0.1 is not"),
-            "{warnings:?}"
+        assert_eq!(
+            found,
+            [
+                (1883, Some(3), false),
+                (1884, None, true),
+                (1885, Some(5), false),
+                (1884, None, false)
+            ]
         );
-        assert!(
-            warnings[1].contains("port 1884 of ::1 is new"),
-            "{warnings:?}"
-        );
+        assert_eq!((first.opening, first.closing), (vec![3], vec![1]));
+        assert!(first.listeners[3].is_in_the_way_of(&old[1]));
+        // What was closed has its number when it comes back.
+        let again = plan(&first.listeners, old);
+        assert_eq!((again.opening, again.closing), (vec![1], vec![3]));
+        assert_eq!(again.listeners.len(), 4);
     }
 }

@@ -4,7 +4,8 @@ use crate::program::{Folder, Started, free_port};
 use mqtt_proto::{QoS, Version};
 use mqtt_testkit::peer::RawPeer;
 use rustix::process::Signal;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 /// A broker with a configuration in which `{port}` stands for its port.
 struct Fixture {
@@ -45,6 +46,15 @@ impl Fixture {
             lines.extend(self.broker.wait_for(last));
         }
         lines
+    }
+
+    /// Waits until nobody listens at an address any more.
+    fn wait_until_closed(&self, address: SocketAddr) {
+        let limit = Instant::now() + Duration::from_secs(60);
+        while TcpStream::connect(address).is_ok() {
+            assert!(Instant::now() < limit, "{address} is still open");
+            std::thread::yield_now();
+        }
     }
 
     fn client(&self, version: Version, id: &str) -> RawPeer {
@@ -117,23 +127,9 @@ fn a_mistake_changes_nothing_and_is_named() {
 }
 
 #[test]
-fn what_needs_a_new_start_is_said() {
+fn anonymous_clients_are_refused_from_a_reload_on() {
     let conf = "listener {port} 127.0.0.1\nallow_anonymous true\n";
     let broker = Fixture::start(conf, &[], &[]);
-    let other = free_port();
-    broker.write(
-        "test.conf",
-        &format!("listener {other} 127.0.0.1\nallow_anonymous false\n"),
-    );
-    let lines = broker.reload(" is new. It opens when the broker is started again.");
-    let port = broker.port;
-    assert!(
-        lines.iter().any(|line| line.contains(&format!(
-            "the listener on port {port} of 127.0.0.1 is not in the configuration any more."
-        ))),
-        "{lines:?}"
-    );
-    broker.client(Version::V4, "still-in");
     broker.write("test.conf", &conf.replace("true", "false"));
     broker.reload("");
     let mut peer = RawPeer::open(broker.address(), Version::V5);
@@ -145,6 +141,61 @@ fn what_needs_a_new_start_is_said() {
         }
         other => panic!("expected CONNACK, got {other:?}"),
     });
+}
+
+#[test]
+fn listeners_come_and_go_and_their_clients_stay() {
+    let conf = "listener {port} 127.0.0.1\nallow_anonymous true\n";
+    let broker = Fixture::start(conf, &[], &["-v"]);
+    let mut old = broker.client(Version::V4, "old");
+    let port = free_port();
+    let other = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let moved = conf.replace("{port}", &port.to_string());
+    broker.write("test.conf", &moved);
+    broker.reload("");
+    RawPeer::connect(other, Version::V4, "new");
+    old.expect_nothing();
+    // The old door closes after the new one has opened.
+    broker.wait_until_closed(broker.address());
+    // It comes back under its old number, and the other one goes.
+    broker.write("test.conf", conf);
+    broker.reload("");
+    broker.client(Version::V4, "again");
+    broker.wait_until_closed(other);
+    old.expect_nothing();
+}
+
+#[test]
+fn an_address_can_change_while_the_port_stays() {
+    let conf = "listener {port} 127.0.0.1\nallow_anonymous true\n";
+    let broker = Fixture::start(conf, &[], &["-v"]);
+    broker.write(
+        "test.conf",
+        "listener {port} 127.0.0.2\nallow_anonymous true\n",
+    );
+    broker.reload("");
+    let other = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), broker.port));
+    RawPeer::connect(other, Version::V5, "new");
+    broker.wait_until_closed(broker.address());
+}
+
+#[test]
+fn a_door_that_cannot_be_opened_leaves_all_as_it_was() {
+    let conf = "listener {port} 127.0.0.1\nallow_anonymous true\n";
+    let broker = Fixture::start(conf, &[], &["-v"]);
+    let blocked = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = blocked.local_addr().expect("an address").port();
+    broker.write(
+        "test.conf",
+        &format!(
+            "listener {taken} 127.0.0.1\nlistener {{port}} 127.0.0.9\nallow_anonymous false\n"
+        ),
+    );
+    let lines = broker.reload("Error: the configuration was not changed.");
+    let why = format!("Error: port {taken} of 127.0.0.1 cannot be opened: Address already in use.");
+    assert!(lines.iter().any(|line| line.ends_with(&why)), "{lines:?}");
+    drop(blocked);
+    broker.client(Version::V4, "still-in");
 }
 
 #[test]

@@ -41,7 +41,7 @@ mod signals {
                     "Persistence support NOT available.",
                     "TLS support NOT available.",
                     "TLS-PSK support NOT available.",
-                    "Websockets support NOT available.",
+                    "Websockets support available.",
                     "Starting in local only mode. Connections will only be possible from clients \
                      running on this machine.",
                     "Create a configuration file which defines a listener to allow remote access.",

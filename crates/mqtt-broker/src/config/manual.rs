@@ -210,9 +210,11 @@ not start.
 
 On the signal SIGHUP (`kill -HUP`, then the number of the process) the broker reads the file and
 the files it names again, opens its log file anew, and goes on without losing a client. The
-options that say so below take effect at once, the others at the next start; so do listeners that
-were added or taken away, and the log says which. With a mistake in any of the files nothing
-changes, and the log says what is wrong. Windows has no such signal: start the broker again there.
+options that say so below take effect at once, the others at the next start. Listeners that were
+added open, and those that were taken away close; the clients that came by them stay. With a mistake
+in any of the files, or a port that cannot be opened, nothing changes, and the log says what is
+wrong. Windows has no such signal: there the broker looks at the file once a second, and reads it
+again when it has been saved.
 ";
 
 const EXAMPLE_HEAD: &str = "\

@@ -336,15 +336,17 @@ impl Reader {
         self.listens = true;
         let (number, rest) = first_word(value);
         let address = first_word(rest).0;
-        let address = (!address.is_empty() && !address.starts_with('#')).then(|| address.into());
+        let mut address =
+            (!address.is_empty() && !address.starts_with('#')).then(|| address.into());
         let mut draft = Draft::default();
         match port(number) {
             Ok(port) => draft.listener.port = port,
             // Port 0 is Mosquitto's way to say "Unix socket".
-            Err(_) if matches!(integer(number), Ok(0)) => self.fault(
-                "there are no Unix sockets yet.",
-                Some("A port on this computer alone does the same: listener 1883 127.0.0.1".into()),
-            ),
+            Err(_) if matches!(integer(number), Ok(0)) => {
+                address = None;
+                draft.listener.port = 0;
+                draft.listener.unix = self.socket_path(rest);
+            }
             Err(wrong) => {
                 let takes = "a port from 1 to 65535, then perhaps an address";
                 let swapped = port(address.as_deref().unwrap_or(""));
@@ -363,6 +365,26 @@ impl Reader {
         draft.listener.host = address;
         self.drafts.push(draft);
         self.section.listener = Some(self.drafts.len() - 1);
+    }
+
+    /// The path of a Unix socket.
+    fn socket_path(&mut self, rest: &str) -> Option<std::path::PathBuf> {
+        let path = super::value::unquoted(rest);
+        let (what, advice) = if path.is_empty() {
+            (
+                "port 0 stands for a Unix socket, and its path is missing.",
+                "Type: listener 0 /run/mqtt-broker.sock",
+            )
+        } else if cfg!(not(unix)) {
+            (
+                "this system has no Unix sockets.",
+                "A port on this computer alone does the same: listener 1883 127.0.0.1",
+            )
+        } else {
+            return Some(path.into());
+        };
+        self.fault(what, Some(advice.into()));
+        None
     }
 
     fn include(&mut self, folder: &str) {

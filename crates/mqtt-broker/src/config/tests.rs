@@ -255,7 +255,7 @@ fn security_options_we_lack_stop_the_start() {
         "password_file x",
         "plugin x.so",
         "listener 8883\ncertfile x",
-        "listener 1\nprotocol websockets",
+        "listener 1\nprotocol http_api",
         "listener 0 /tmp/x.sock",
         "connection b",
     ] {

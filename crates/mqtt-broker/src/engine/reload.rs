@@ -8,16 +8,16 @@ use crate::time::Time;
 impl Engine {
     /// Goes on under other rules. What has been granted stays granted, except for the rights on
     /// topics, which hold at once, also for what waits to be sent; and clients that could not come
-    /// in as they did have to leave.
+    /// in as they did have to leave. Further listeners may follow those that are known.
     ///
     /// # Panics
-    /// If the number of listeners differs: connections know theirs by its number.
+    /// If there are fewer listeners: connections know theirs by its number.
     pub fn reload(&mut self, now: Time, settings: Settings) {
-        assert_eq!(
-            settings.listeners.len(),
-            self.settings.listeners.len(),
-            "a reload neither opens nor closes listeners"
+        assert!(
+            settings.listeners.len() >= self.settings.listeners.len(),
+            "a listener keeps its number, even when its door is closed"
         );
+        self.open.resize(settings.listeners.len(), 0);
         let sys_interval = self.settings.sys_interval;
         let passwords = |rules: &ListenerRules| rules.passwords.clone();
         let passwords: Vec<_> = self.settings.listeners.iter().map(passwords).collect();

@@ -102,6 +102,13 @@ lines! {
     /// The listener's `max_connections` or the broker's `global_max_connections` is reached.
     TooManyConnections { address: &'a str } = Notice,
         "Client connection from {address} denied: max_connections exceeded.";
+    /// A connection is turned away because of what its PROXY header says or lacks.
+    Rejected { peer: &'a str, why: &'a str } = Notice, "Connection from {peer} rejected, {why}.";
+    /// The same where the header does not even tell for whom it comes.
+    RejectedUnknown { why: &'a str } = Notice, "Connection rejected, {why}.";
+    /// A proxy has spoken TLS with its client.
+    ProxyNegotiated { peer: &'a str, version: &'a str, cipher: &'a str } = Notice,
+        "Connection from {peer} negotiated {version} cipher {cipher}";
     /// The operating system has no more sockets for us.
     OutOfSockets = Warning,
         "Unable to accept new connection, system socket count has been exceeded. Try increasing \"ulimit -n\" or equivalent.";

@@ -48,6 +48,9 @@ options! {
     group "Limits and queues" {
         /// The largest packet a client may send, in bytes. A larger one ends the connection.
         max_packet_size: u32 = 2_000_000, Number { min: 20, max: i32::MAX as u32 }, reload;
+        /// The longest HTTP request with which a WebSocket may begin, in bytes.
+        packet_buffer_size ("websockets_headers_size"): u32 = 4096,
+            Number { min: 256, max: 1_048_576 }, reload;
         /// The largest payload a client may publish, in bytes. A larger one is acknowledged and
         /// dropped. `max_packet_size` is the better tool, because the client is told of it.
         message_size_limit: Option<u32> = None, Limit { max: 268_435_455, none: "0" }, reload;
@@ -130,8 +133,6 @@ known! {
         /// A limit on the memory the broker takes.
         "memory_limit" => Answer::Warn(
             "the memory is not capped as a whole. What bounds it: max_queued_bytes, max_packet_size and global_max_connections.");
-        /// The size of the buffer for reading. Buffers grow and shrink by themselves here.
-        "packet_buffer_size" ("websockets_headers_size") => Answer::Accept;
         /// Whether small packets are sent at once. They always are: what belongs together is
         /// gathered before it is handed to the system.
         "set_tcp_nodelay" => Answer::Accept;

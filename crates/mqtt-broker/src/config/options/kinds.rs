@@ -3,6 +3,7 @@
 use crate::config::number::integer;
 use crate::config::value::{Kind, Wrong, nearest, one_of, unquoted};
 use crate::log::{Levels, levels, stamp};
+use mqtt_net::ProxyVersion;
 use mqtt_proto::{QoS, Topic, Version};
 use std::path::PathBuf;
 
@@ -11,6 +12,8 @@ use std::path::PathBuf;
 pub enum Protocol {
     /// MQTT over TCP.
     Mqtt,
+    /// MQTT inside of WebSocket frames.
+    WebSockets,
 }
 
 /// The one family of addresses a listener keeps to.
@@ -32,14 +35,10 @@ impl Kind for Protocols {
     fn apply(&self, slot: &mut Protocol, text: &str, _again: bool) -> Result<(), Wrong> {
         *slot = match text {
             "mqtt" => Protocol::Mqtt,
-            "websockets" => {
-                return Err(Wrong::Because(
-                    "takes mqtt only: there are no WebSocket listeners yet".into(),
-                ));
-            }
+            "websockets" => Protocol::WebSockets,
             "http_api" => {
                 return Err(Wrong::Because(
-                    "takes mqtt only: there is no web server here; `$SYS/#` carries the numbers"
+                    "takes mqtt or websockets: there is no web server here; `$SYS/#` carries the numbers"
                         .into(),
                 ));
             }
@@ -49,11 +48,75 @@ impl Kind for Protocols {
     }
 
     fn takes(&self) -> String {
-        "mqtt".into()
+        "mqtt or websockets".into()
     }
 
-    fn show(&self, _value: &Protocol) -> String {
-        "mqtt".into()
+    fn show(&self, value: &Protocol) -> String {
+        match value {
+            Protocol::Mqtt => "mqtt".into(),
+            Protocol::WebSockets => "websockets".into(),
+        }
+    }
+
+    fn suggest(&self, text: &str) -> Option<String> {
+        nearest(text, ["mqtt", "websockets"].into_iter()).map(Into::into)
+    }
+}
+
+/// The kind of `enable_proxy_protocol`.
+pub struct ProxyVersions;
+
+impl Kind for ProxyVersions {
+    type Value = Option<ProxyVersion>;
+
+    fn apply(&self, slot: &mut Self::Value, text: &str, _again: bool) -> Result<(), Wrong> {
+        *slot = Some(match integer(text)? {
+            1 => ProxyVersion::V1,
+            2 => ProxyVersion::V2,
+            _ => return Err(Wrong::Value),
+        });
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "1 or 2, the version of the protocol".into()
+    }
+
+    fn show(&self, value: &Self::Value) -> String {
+        match value {
+            None => String::new(),
+            Some(ProxyVersion::V1) => "1".into(),
+            Some(ProxyVersion::V2) => "2".into(),
+        }
+    }
+}
+
+/// The kind of `websockets_origin`: each line adds one.
+pub struct Origins;
+
+impl Kind for Origins {
+    type Value = Vec<String>;
+
+    fn apply(&self, slot: &mut Vec<String>, text: &str, _again: bool) -> Result<(), Wrong> {
+        if text.contains(char::is_whitespace) {
+            return Err(Wrong::Because(
+                "takes one origin a line, such as https://example.org".into(),
+            ));
+        }
+        slot.push(text.into());
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "an origin as browsers send it, such as https://example.org; repeat the line for more".into()
+    }
+
+    fn show(&self, value: &Vec<String>) -> String {
+        value.first().cloned().unwrap_or_default()
+    }
+
+    fn whole_line(&self) -> bool {
+        true
     }
 }
 

@@ -1,12 +1,14 @@
 //! Options that belong to one listener, a door of the broker.
 
-use super::kinds::{AcceptedVersions, MountPoint, Protocols, Qos, Versions};
+use super::kinds::{AcceptedVersions, MountPoint, Origins, Protocols, ProxyVersions, Qos, Versions};
 use super::{Protocol, SocketDomain};
 use crate::auth::{Acl, Passwords};
 use crate::config::define::{Answer, known, options};
 use crate::config::number::{Limit, Short};
 use crate::config::value::{Bool, Choice, Maybe, Text};
+use mqtt_net::ProxyVersion;
 use mqtt_proto::QoS;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 options! {
@@ -19,6 +21,10 @@ options! {
         port: u16 = 1883;
         /// The address or host name to listen on; all interfaces if unset.
         host: Option<String> = None;
+        /// The path of a Unix socket, which then takes the place of port and host.
+        unix: Option<PathBuf> = None;
+        /// Whether a reload has closed this door. The connections that came by it stay.
+        is_closed: bool = false;
         /// Whether clients without a user name may connect here, all options taken together.
         allow_anonymous: bool = false;
         /// Whether an empty client id is answered with a generated one here.
@@ -33,7 +39,18 @@ options! {
 
     group "Listeners" {
         /// What is spoken at this door.
-        protocol: Protocol = Protocol::Mqtt, Protocols;
+        protocol: Protocol = Protocol::Mqtt, Protocols, reload;
+        /// Web pages that may connect by WebSocket, by their origin: programs that are no browsers
+        /// send none, and may always. Without this option all pages may.
+        websockets_origin: Vec<String> = Vec::new(), Origins, reload, own_listener;
+        /// The network interface whose addresses to listen on, by its name (`eth0`).
+        bind_interface: Option<String> = None, Maybe(Text { max: 64 });
+        /// Expects the PROXY protocol of load balancers in front of every connection, and takes the
+        /// client's address from it. Whoever connects without it is turned away; so keep the port
+        /// closed to all but the proxy, which is believed.
+        enable_proxy_protocol: Option<ProxyVersion> = None, ProxyVersions, reload, own_listener;
+        /// Whether clients must have come to the proxy by TLS (version 2 of the PROXY protocol).
+        proxy_protocol_v2_require_tls: bool = false, Bool, reload, own_listener;
         /// Whether to listen on IPv4 or IPv6 alone. Unset, both are used.
         socket_domain: Option<SocketDomain> = None,
             Maybe(Choice(&[("ipv4", SocketDomain::Ipv4), ("ipv6", SocketDomain::Ipv6)]));
@@ -73,16 +90,8 @@ const TLS_DETAIL: Answer = Answer::Warn("there is no TLS yet.");
 known! {
     LISTENER_KNOWN;
     group "Listeners" {
-        /// The network interface to listen on.
-        "bind_interface" => Answer::Stop("name the address of the interface instead: `listener 1883 192.168.1.5`.");
         /// A folder of files for web browsers.
         "http_dir" => Answer::Stop("there is no web server here.");
-        /// Web pages that may connect.
-        "websockets_origin" => Answer::Stop("there are no WebSocket listeners yet.");
-        /// The PROXY protocol of load balancers.
-        "enable_proxy_protocol" => Answer::Stop("the PROXY protocol is not understood yet, so no client behind the proxy could connect.");
-        /// Whether TLS is required at the load balancer.
-        "proxy_protocol_v2_require_tls" => Answer::Stop("the PROXY protocol is not understood yet.");
     }
     group "TLS of listeners" {
         /// The server's certificate.

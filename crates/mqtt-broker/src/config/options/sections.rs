@@ -35,12 +35,13 @@ pub static STRUCTURES: &[Structure] = &[
             &[],
             "Listeners",
             &[
-                " Opens a listener on a port, on all addresses of this computer or on the one named.",
+                " Opens a listener on a port, on all addresses of this computer or on the one named,",
+                " or with port 0 on the Unix socket named.",
                 " Options of listeners that follow belong to it, up to the next `listener`.",
                 " With no listener at all, the broker talks to programs on this computer only.",
             ],
         ),
-        takes: "a port from 1 to 65535, then perhaps an address",
+        takes: "a port from 1 to 65535, then perhaps an address; or 0 and a path",
         opens: Opens::Listener,
     },
     Structure {

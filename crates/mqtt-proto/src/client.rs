@@ -452,7 +452,8 @@ impl Session {
     }
 
     /// Says good-bye, with the properties of the options; nothing may be sent after it. The server
-    /// then drops the will, unless `reason` is [`ReasonCode::DisconnectWithWill`].
+    /// then drops the will, unless `reason` is [`ReasonCode::DisconnectWithWill`]. A client need not
+    /// wait for CONNACK to say it (3.1.4): its will is in the server's hands from CONNECT on.
     pub fn disconnect(&mut self, reason: ReasonCode, out: &mut Vec<u8>) {
         let properties = std::mem::take(&mut self.options.disconnect_properties);
         self.end(reason, properties.view(), out);
@@ -460,7 +461,7 @@ impl Session {
     }
 
     fn end(&mut self, reason: ReasonCode, properties: Properties<'_>, out: &mut Vec<u8>) {
-        if self.state == State::Open {
+        if self.state != State::Closed {
             let disconnect = crate::Disconnect { reason, properties };
             let encoded = crate::Packet::Disconnect(disconnect).encode(self.options.version, out);
             debug_assert!(encoded.is_ok(), "no command line fills a DISCONNECT");
@@ -470,7 +471,8 @@ impl Session {
 
     /// The bytes that arrived are no packet: tells the server why, as far as the version can.
     pub fn reject(&mut self, violation: &Violation, out: &mut Vec<u8>) {
-        if self.options.version.is_v5() {
+        // What has not even answered CONNECT may be no server at all.
+        if self.options.version.is_v5() && self.state == State::Open {
             self.end(violation.reason, Properties::EMPTY, out);
         }
         self.state = State::Closed;

@@ -71,10 +71,12 @@ impl Recorder {
     }
 }
 
-/// Whether the last byte is not the end of a line. A file that cannot be read is a pipe or a device,
-/// and has no last byte.
+/// Whether the last byte is not the end of a line; a pipe or a device has no last byte.
 fn is_unfinished(file: &mut File) -> bool {
     let mut last = [b'\n'];
+    if !file.metadata().is_ok_and(|data| data.is_file()) {
+        return false;
+    }
     let read = file
         .seek(SeekFrom::End(-1))
         .and_then(|_| file.read_exact(&mut last));

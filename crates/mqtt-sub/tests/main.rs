@@ -2,7 +2,11 @@
 
 mod cases {
     mod connection;
+    mod forms;
     mod messages;
+    mod recording;
+    mod retained;
+    mod screen;
     mod subscribing;
     mod usage;
 }

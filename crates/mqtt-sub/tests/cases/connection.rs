@@ -126,12 +126,50 @@ fn the_time_limit_ends_with_27() {
 }
 
 #[test]
-fn the_time_limit_before_connack_ends_with_255() {
+fn the_time_limit_before_connack_ends_with_255_and_takes_the_will_back() {
     let broker = FakeBroker::new();
-    let program = start(&broker, "-t t -W 200ms");
-    let _connection = broker.accept();
+    let program = start(&broker, "-t t -W 200ms --will-topic gone");
+    let mut connection = broker.accept();
+    connection.packet();
+    connection.expect_disconnect();
     let ended = program.finish();
     assert_eq!((ended.code, ended.stderr.as_str()), (255, "Timed out\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_before_connack_takes_the_will_back() {
+    let broker = FakeBroker::new();
+    let program = start(&broker, "-t t -d --will-topic gone");
+    let mut connection = broker.accept();
+    connection.packet();
+    program.expect_stdout("sending CONNECT\n");
+    program.interrupt();
+    connection.expect_disconnect();
+    assert_eq!(program.finish().code, 255);
+}
+
+#[cfg(unix)]
+#[test]
+fn notes_come_behind_the_lines_that_they_are_about() {
+    let broker = FakeBroker::new();
+    let mut shell = std::process::Command::new("sh");
+    let line = format!(
+        "exec '{}' -h 127.0.0.1 -p {} -t t -d -i s 2>&1",
+        env!("CARGO_BIN_EXE_mqtt-sub"),
+        broker.port()
+    );
+    let program = Program::of({
+        shell.args(["-c", &line]);
+        shell
+    });
+    subscribed(&broker).close();
+    let mut connection = broker.connected(ACCEPTED);
+    connection.expect(b"\x82\x06\0\x02\0\x01t\0");
+    program.expect_stdout(
+        "Client s sending CONNECT\nClient s received CONNACK (0)\n\
+         Client s sending SUBSCRIBE (Mid: 2, Topic: t, QoS: 0, Options: 0x00)\nNote: Connected again.\n",
+    );
 }
 
 #[test]

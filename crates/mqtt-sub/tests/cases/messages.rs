@@ -167,3 +167,17 @@ fn a_closed_pipe_ends_the_run_in_good_order() {
     let ended = program.finish();
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn chance_can_leave_messages_out_and_never_does_at_100_percent() {
+    let messages: Vec<_> = (0..200).map(|_| plain("x")).collect();
+    check("--random-filter 100 -C 200", &messages, &"x\n".repeat(200));
+    let broker = FakeBroker::new();
+    let program = start(&broker, "-t t --random-filter 0.1 -C 200");
+    let mut connection = subscribed(&broker);
+    connection.send(&messages.concat());
+    connection.expect_disconnect();
+    let shown = program.finish().stdout.lines().count();
+    // 200 of 200 at one in a thousand would be a wonder.
+    assert!(shown < 200, "all were shown");
+}

@@ -153,3 +153,81 @@ fn quiet_leaves_out_how_the_subscription_was_answered() {
         ended.stdout
     );
 }
+
+#[test]
+fn each_topic_may_have_its_own_qos() {
+    check_packets(
+        "-t a -q 0 -t b -q 2 -t c",
+        b"\x82\x0e\0\x01\0\x01a\0\0\x01b\x02\0\x01c\x02",
+    );
+}
+
+#[test]
+fn version_5_has_options_for_each_subscription() {
+    for (line, options) in [
+        ("--no-local", 0x04),
+        ("--retain-as-published", 0x08),
+        ("--retain-handling always", 0),
+        ("--retain-handling new", 0x10),
+        ("--retain-handling never", 0x20),
+        ("-q 2 --no-local --retain-as-published -R", 0x2e),
+    ] {
+        let expected = [b"\x82\x07\0\x01\0\0\x01a", &[options][..]].concat();
+        check_packets_5(&format!("-t a {line}"), &expected);
+    }
+}
+
+#[test]
+fn below_version_5_options_are_left_out_with_a_note() {
+    let broker = FakeBroker::new();
+    let program = start(
+        &broker,
+        "-t t --retain-as-published --retain-handling never -E",
+    );
+    subscribed(&broker).expect_disconnect();
+    let ended = program.finish();
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (
+            0,
+            "Note: --retain-as-published does nothing below MQTT 5: add -V 5.\n\
+             Note: --retain-handling does nothing below MQTT 5: add -V 5.\n"
+        )
+    );
+}
+
+#[test]
+fn the_run_can_end_when_all_requests_are_answered() {
+    let broker = FakeBroker::new();
+    let program = start(&broker, "-t t -E");
+    subscribed(&broker).expect_disconnect();
+    expect_output(&program.finish(), "");
+
+    let program = start(&broker, "-t t -U x -U y -E -c -i e");
+    let mut connection = broker.connected(ACCEPTED);
+    connection.expect(b"\x82\x06\0\x01\0\x01t\0\xa2\x05\0\x02\0\x01x\xa2\x05\0\x03\0\x01y");
+    connection.send(&[0xb0, 2, 0, 2, 0x90, 3, 0, 1, 0, 0xb0, 2, 0, 3]);
+    connection.expect_disconnect();
+    expect_output(&program.finish(), "");
+
+    let program = start(&broker, "-U x -E -c -i e");
+    let mut connection = broker.connected(ACCEPTED);
+    connection.expect(b"\xa2\x05\0\x01\0\x01x");
+    connection.send(&[0xb0, 2, 0, 1]);
+    connection.expect_disconnect();
+    expect_output(&program.finish(), "");
+}
+
+#[test]
+fn a_refusal_to_unsubscribe_is_told() {
+    let broker = FakeBroker::new();
+    let program = start(&broker, "-V 5 -U x -E");
+    let mut connection = broker.connected(ACCEPTED_5);
+    connection.expect(b"\xa2\x06\0\x01\0\0\x01x");
+    connection.send(&[0xb0, 4, 0, 1, 0, 0x87]);
+    connection.expect_disconnect();
+    assert_eq!(
+        program.finish().stderr,
+        "Note: The broker did not unsubscribe: Not authorized.\n"
+    );
+}

@@ -36,6 +36,25 @@ fn mistakes_end_with_1_and_say_what_to_type() {
     check_error("one two -t a", "'two' is one argument too many");
     check_error("-t a -q x", "Error: Invalid QoS given: x.");
     check_error("", "All options: mqtt-sub --help\n");
+    check_error(
+        "-t a -F %t%z",
+        "Error: In the format of -F there is no field 'z'.\n  %t%z\n    ^^\n",
+    );
+    check_error("-t a --format xml", "--format 'xml' is no form");
+    check_error("-t a -R --retained-only", "leave nothing to hear");
+    check_error("-t a --retain-handling soon", "Type always, new");
+    check_error("-t a --no-local", "--no-local needs MQTT 5");
+    check_error("-t a --dry-run", "It belongs to --remove-retained");
+    for percent in ["0", "101", "-1", "NaN", "half"] {
+        check_error(
+            &format!("-t a --random-filter {percent}"),
+            "is not between 0.1 and 100 percent",
+        );
+    }
+    check_error(
+        "-t a --record /no/such/folder/f.jsonl",
+        "Error: /no/such/folder/f.jsonl cannot be written: ",
+    );
 }
 
 #[test]

@@ -130,6 +130,16 @@ fn the_servers_keep_alive_wins_and_zero_means_none() {
 }
 
 #[test]
+fn disconnect_need_not_wait_for_connack() {
+    let mut bench = Bench::new(Options::new(Version::V4));
+    bench.connect();
+    bench
+        .session
+        .disconnect(ReasonCode::Success, &mut bench.out);
+    bench.expect(&[&[0xe0, 0]]);
+}
+
+#[test]
 fn disconnect_is_said_once_and_only_over_an_open_connection() {
     let mut bench = Bench::durable(Version::V4);
     bench

@@ -13,6 +13,8 @@ use crate::memory;
 use crate::password_check::{Check, PasswordChecks};
 use crate::peer::Peer;
 use crate::rules;
+use crate::storage::{self, Storage};
+use crate::store::writer::Outcome;
 use crate::time::Time;
 use bytes::Bytes;
 use std::future::Future;
@@ -152,6 +154,10 @@ impl Broker {
             () = all_written(&shared) => {}
         }
         keeper.abort();
+        ending.notify_one();
+        if let Ok(Some(mut outcomes)) = tending.await {
+            storage::close(&shared, &mut outcomes).await;
+        }
         logins.abort();
         shared.with(|core| {
             core.settle(None);
@@ -253,6 +259,7 @@ pub(crate) struct Core {
     read_buffer: Vec<MaybeUninit<u8>>,
     sys_interval: Duration,
     memory_seen: Option<Instant>,
+    pub(crate) storage: Option<Storage>,
 }
 
 /// Milliseconds since 1970 at the start, and from then on by a clock that never goes back.
@@ -301,7 +308,32 @@ impl Core {
             answers: None,
             read_buffer: connection::read_buffer(),
             memory_seen: None,
+            storage: None,
         }
+    }
+
+    /// Brings back what was stored, and begins to store.
+    fn restore(
+        &mut self,
+        store: Option<storage::Opened>,
+    ) -> io::Result<Option<UnboundedReceiver<Outcome>>> {
+        let Some(mut store) = store else {
+            return Ok(None);
+        };
+        store.restore(&mut self.engine, self.clock.now(), &mut self.log);
+        let (storage, outcomes) = store.start()?;
+        self.storage = Some(storage);
+        self.settle(None);
+        Ok(Some(outcomes))
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    pub(crate) fn log_line(&mut self, line: Line<'_>) {
+        self.log.line(line);
+        self.wake_keeper();
     }
 
     /// A connection was accepted.
@@ -387,6 +419,10 @@ impl Core {
     /// keeper if there is something to log. `current` is the connection that is at work, which
     /// looks after itself unless it has to write again.
     pub(crate) fn settle(&mut self, current: Option<ConnectionKey>) {
+        if let Some(storage) = &mut self.storage {
+            self.engine.open_gates();
+            storage.look(&self.engine);
+        }
         while let Some(key) = self.engine.poll_dirty() {
             let waker = self.wakers.get(key.0 as usize).and_then(Option::as_ref);
             match waker {

@@ -170,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes until the outbox is empty (`Ready`) or the socket takes no more.
     fn poll_write(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !core.engine.outbox(self.key).is_empty() {
+        while core.engine.outbox(self.key).ready() > 0 {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = core.engine.outbox(self.key).slices(&mut slices);
             let written = Pin::new(&mut self.socket).poll_write_vectored(cx, &slices[..count]);
@@ -180,7 +180,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        Poll::Ready(Ok(()))
+        // What waits for the store wakes this task when it may leave.
+        if core.engine.outbox(self.key).is_empty() {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Goes on with the end of a connection that the engine has closed.

@@ -11,7 +11,9 @@
 //!    with [`Engine::handle_closed`];
 //! 4. calls [`Engine::handle_timeout`] when [`Engine::poll_timeout`] says;
 //! 5. checks the passwords of [`Engine::poll_login`] where that delays nobody, and says with
-//!    [`Engine::handle_login`] whether they are right.
+//!    [`Engine::handle_login`] whether they are right;
+//! 6. with a store, takes the changes to be stored with [`Engine::poll_batch`] and says with
+//!    [`Engine::handle_stored`] when they are.
 //!
 //! The order of effects is the order in which they must reach the world. Every call takes the
 //! time, which never goes back.
@@ -21,10 +23,12 @@ mod admit;
 mod connect;
 mod deliver;
 mod disconnect;
+pub mod durable;
 mod logins;
 mod mount;
 mod publish;
 mod reload;
+pub mod restore;
 pub mod settings;
 mod subscribe;
 mod timers;
@@ -75,6 +79,8 @@ pub struct Engine {
     /// Connections that are not yet reported closed, by listener.
     open: Vec<usize>,
     started: Time,
+    /// What is to be stored; `None` without a store.
+    durable: Option<Box<durable::Durable>>,
     logins: logins::Logins,
     // Effects.
     dirty: Vec<ConnectionKey>,
@@ -134,6 +140,7 @@ impl Engine {
             serial: 0,
             open,
             started: now,
+            durable: None,
             logins: logins::Logins::default(),
             dirty: Vec::new(),
             log: Vec::new(),
@@ -189,8 +196,8 @@ impl Engine {
         for (_, session) in &self.sessions {
             census.connected += usize::from(session.connection.is_some());
             census.stored +=
-                session.queue.len() + usize::from(session.outgoing.len()) + session.incoming.len();
-            census.stored_bytes += session.queued_bytes;
+                session.queue_len() + usize::from(session.outgoing.len()) + session.incoming.len();
+            census.stored_bytes += session.queued_bytes + session.behind.bytes;
         }
         for (_, connection) in &self.connections {
             census.waiting += usize::from(!connection.outbox.is_empty());

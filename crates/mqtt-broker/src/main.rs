@@ -28,7 +28,7 @@ const FAILED: u8 = 1;
 /// What Mosquitto lists at the start, and whether it is here.
 const FEATURES: &[(&str, bool)] = &[
     ("Bridge", false),
-    ("Persistence", false),
+    ("Persistence", true),
     ("TLS", false),
     ("TLS-PSK", false),
     ("Websockets", true),

@@ -4,6 +4,7 @@ use crate::time::Time;
 use bytes::Bytes;
 use mqtt_proto::{Filter, Properties, PropertiesBuf, Property, QoS, Topic, VarInt};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A message that must outlive the bytes it came in: retained, queued, in flight, or a will.
 #[derive(Debug)]
@@ -21,6 +22,30 @@ pub struct Message {
     pub retain: bool,
     /// When its message expiry interval ends.
     pub expires_at: Option<Time>,
+    /// Under which number it is stored.
+    pub number: Number,
+}
+
+/// The number of a stored message; 0 while it is not stored.
+#[derive(Debug, Default)]
+pub struct Number(AtomicU64);
+
+impl Number {
+    /// A message that is stored.
+    pub fn new(number: u64) -> Number {
+        Number(AtomicU64::new(number))
+    }
+
+    /// The number, or 0.
+    pub fn get(&self) -> u64 {
+        // Only the engine looks at it and changes it.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// It is stored, or (0) it is no longer.
+    pub fn set(&self, number: u64) {
+        self.0.store(number, Ordering::Relaxed);
+    }
 }
 
 impl Message {
@@ -81,6 +106,7 @@ impl<'a> Publication<'a> {
             qos: self.qos,
             retain: self.retain,
             expires_at: self.expires_at,
+            number: Number::default(),
         }
     }
 }
@@ -177,4 +203,6 @@ pub struct Delivery {
     pub identifiers: Identifiers,
     /// The shared subscription it came through: another member can take it over.
     pub share: Option<Arc<Filter>>,
+    /// Its place in the stored queue of the session; 0 if it is not stored there.
+    pub place: u64,
 }

@@ -37,6 +37,11 @@ pub struct Outbox {
     len: usize,
     /// How many of `more` are shared payloads.
     shared: usize,
+    /// Bytes that have left, since the beginning.
+    left: u64,
+    /// What is behind these places, counted from the beginning, waits until the batch of the
+    /// journal with this number is stored.
+    gates: VecDeque<(u64, u64)>,
 }
 
 /// So many large payloads may wait in one outbox. They are shared, and so weigh less than the
@@ -52,6 +57,39 @@ impl Outbox {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// How many bytes may leave now.
+    pub fn ready(&self) -> usize {
+        match self.gates.front() {
+            None => self.len,
+            // What stands in front of a gate is in memory, so its length is a `usize`.
+            Some(&(place, _)) => usize::try_from(place - self.left).unwrap_or(self.len),
+        }
+    }
+
+    /// Whether anything waits for a batch to be stored.
+    pub fn is_gated(&self) -> bool {
+        !self.gates.is_empty()
+    }
+
+    /// What is appended from now on leaves when this batch of the journal is stored.
+    pub fn gate(&mut self, batch: u64) {
+        if self.gates.back().is_none_or(|&(_, last)| last < batch) {
+            self.gates.push_back((self.left + self.len as u64, batch));
+        }
+    }
+
+    /// All batches up to this one are stored; whether more may leave than before.
+    pub fn open_gates(&mut self, batch: u64) -> bool {
+        let before = self.gates.len();
+        while self.gates.front().is_some_and(|&(_, first)| first <= batch) {
+            self.gates.pop_front();
+        }
+        if self.gates.is_empty() {
+            self.gates = VecDeque::new();
+        }
+        self.gates.len() < before
     }
 
     /// Whether a message may still be put behind what waits, if at most `limit` copied bytes may.
@@ -102,8 +140,41 @@ impl Outbox {
         self.more.push_back(Chunk::Shared(bytes));
     }
 
-    /// Fills `slices` with what is to be written next; returns how many.
+    /// Takes back what waits behind a gate.
+    pub fn drop_gated(&mut self, spare: &mut Vec<Vec<u8>>) {
+        let ready = self.ready();
+        self.gates = VecDeque::new();
+        // What was sent of the first piece still lies in it.
+        let mut left = ready + self.sent;
+        let kept = self.front.len().min(left);
+        self.front.truncate(kept);
+        left -= kept;
+        let pieces = std::mem::take(&mut self.more);
+        self.shared = 0;
+        for mut piece in pieces {
+            if left == 0 {
+                break;
+            }
+            left -= match &mut piece {
+                Chunk::Small(bytes) => {
+                    bytes.truncate(left);
+                    bytes.len()
+                }
+                Chunk::Shared(bytes) => {
+                    bytes.truncate(left);
+                    self.shared += 1;
+                    bytes.len()
+                }
+            };
+            self.more.push_back(piece);
+        }
+        self.len = ready;
+        self.advance(0, spare);
+    }
+
+    /// Fills `slices` with what may be written next; returns how many.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut ready = self.ready();
         let front = (!self.front.is_empty()).then_some(self.front.as_slice());
         let rest = self.more.iter().map(|chunk| match chunk {
             Chunk::Small(bytes) => bytes.as_slice(),
@@ -115,7 +186,13 @@ impl Outbox {
             .zip(front.into_iter().chain(rest))
             .enumerate()
         {
-            *slot = IoSlice::new(if at == 0 { &bytes[self.sent..] } else { bytes });
+            let bytes = if at == 0 { &bytes[self.sent..] } else { bytes };
+            let bytes = &bytes[..bytes.len().min(ready)];
+            if bytes.is_empty() {
+                break;
+            }
+            ready -= bytes.len();
+            *slot = IoSlice::new(bytes);
             count = at + 1;
         }
         count
@@ -124,6 +201,7 @@ impl Outbox {
     /// Takes away the first `count` bytes, which have been written; emptied buffers go to `spare`.
     pub fn advance(&mut self, mut count: usize, spare: &mut Vec<Vec<u8>>) {
         self.len -= count;
+        self.left += count as u64;
         loop {
             let first = if !self.front.is_empty() {
                 self.front.len()
@@ -208,6 +286,58 @@ mod tests {
             }
             assert_eq!(outbox.len(), expected.len());
             assert_eq!(drain(&mut outbox, step), expected, "step {step}");
+        }
+    }
+
+    #[test]
+    fn nothing_passes_a_gate_before_its_batch_is_stored() {
+        let mut outbox = Outbox::default();
+        let mut spare = Vec::new();
+        outbox.append(&mut spare, |buffer| buffer.extend_from_slice(b"free"));
+        outbox.gate(3);
+        outbox.append(&mut spare, |buffer| buffer.extend_from_slice(b"gated"));
+        outbox.gate(3);
+        outbox.append_shared(Bytes::from_static(b"behind"));
+        outbox.gate(5);
+        outbox.append(&mut spare, |buffer| buffer.extend_from_slice(b"last"));
+        let readable = |outbox: &Outbox| {
+            let mut slices = [IoSlice::new(&[]); 8];
+            let count = outbox.slices(&mut slices);
+            let text: Vec<u8> = slices[..count].iter().flat_map(|s| s.to_vec()).collect();
+            assert_eq!(text.len(), outbox.ready());
+            String::from_utf8(text).expect("it is text")
+        };
+        assert_eq!(readable(&outbox), "free");
+        outbox.advance(2, &mut spare);
+        assert_eq!(readable(&outbox), "ee");
+        assert!(!outbox.open_gates(2));
+        assert!(outbox.open_gates(4));
+        assert_eq!(readable(&outbox), "eegatedbehind");
+        outbox.advance(13, &mut spare);
+        assert_eq!(
+            (readable(&outbox), outbox.is_empty()),
+            (String::new(), false)
+        );
+        assert!(outbox.open_gates(5));
+        assert_eq!(readable(&outbox), "last");
+    }
+
+    #[test]
+    fn what_is_behind_a_gate_can_be_taken_back() {
+        for written in 0..=9 {
+            let mut outbox = Outbox::default();
+            let mut spare = Vec::new();
+            outbox.append(&mut spare, |buffer| buffer.extend_from_slice(b"free"));
+            outbox.append_shared(Bytes::from_static(b"large"));
+            outbox.gate(1);
+            outbox.append(&mut spare, |buffer| buffer.extend_from_slice(b"gated"));
+            outbox.append_shared(Bytes::from_static(b"behind"));
+            outbox.advance(written, &mut spare);
+            outbox.drop_gated(&mut spare);
+            assert_eq!(outbox.len(), 9 - written);
+            outbox.append(&mut spare, |buffer| buffer.extend_from_slice(b"bye"));
+            let expected = &b"freelargebye"[written..];
+            assert_eq!(drain(&mut outbox, 2), expected, "{written} bytes had left");
         }
     }
 

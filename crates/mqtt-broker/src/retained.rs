@@ -68,33 +68,46 @@ impl RetainedMessages {
         self.serial
     }
 
-    /// Sets or replaces the message of its topic.
-    pub fn set(&mut self, message: Arc<Message>, source: Option<Arc<Source>>) {
+    /// Sets or replaces the message of its topic; returns the old one.
+    pub fn set(
+        &mut self,
+        message: Arc<Message>,
+        source: Option<Arc<Source>>,
+    ) -> Option<Arc<Message>> {
+        let serial = self.serial + 1;
+        self.put(message, source, serial)
+    }
+
+    /// Sets a message under the serial number that it has had before.
+    pub fn put(
+        &mut self,
+        message: Arc<Message>,
+        source: Option<Arc<Source>>,
+        serial: u64,
+    ) -> Option<Arc<Message>> {
         let id = self.tree.entry(&message.topic);
-        self.serial += 1;
+        self.serial = self.serial.max(serial);
         self.bytes += message.size();
         self.count += 1;
         let old = self.tree.value_mut(id).0.replace(Retained {
             message,
-            serial: self.serial,
+            serial,
             source,
-        });
-        if let Some(old) = old {
-            self.count -= 1;
-            self.bytes -= old.message.size();
-        }
+        })?;
+        self.count -= 1;
+        self.bytes -= old.message.size();
+        Some(old.message)
     }
 
-    /// Takes the message of a topic away.
-    pub fn clear(&mut self, topic: &Topic) {
-        let Some(id) = self.tree.find(topic) else {
-            return;
-        };
-        if let Some(old) = self.tree.value_mut(id).0.take() {
-            self.count -= 1;
-            self.bytes -= old.message.size();
-        }
+    /// Takes the message of a topic away, and returns it.
+    pub fn clear(&mut self, topic: &Topic) -> Option<Arc<Message>> {
+        let id = self.tree.find(topic)?;
+        let old = self.tree.value_mut(id).0.take();
         self.tree.prune(id);
+        let old = old?.message;
+        self.count -= 1;
+        self.bytes -= old.size();
+        Some(old)
     }
 
     /// Hands the messages that match to `found`, from behind the topic `after`, until it says
@@ -121,8 +134,8 @@ impl RetainedMessages {
             })
     }
 
-    /// Removes what has expired; returns how many.
-    pub fn expire(&mut self, now: Time) -> usize {
+    /// Removes what has expired, and returns it.
+    pub fn expire(&mut self, now: Time) -> Vec<Arc<Message>> {
         let mut gone: Vec<Arc<Message>> = Vec::new();
         let all = self.tree.values().filter_map(|slot| slot.0.as_ref());
         gone.extend(
@@ -132,6 +145,6 @@ impl RetainedMessages {
         for message in &gone {
             self.clear(&message.topic);
         }
-        gone.len()
+        gone
     }
 }

@@ -21,7 +21,7 @@ pub const NEVER: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Will {
     /// The message; its expiry begins when it is published.
-    pub message: Message,
+    pub message: Arc<Message>,
     /// Its message expiry interval in seconds.
     pub expiry: Option<u32>,
     /// How many seconds it waits for the client to come back.
@@ -53,6 +53,30 @@ pub struct Unreleased {
     pub message: Arc<Message>,
     /// How often its PUBLISH came again.
     pub repeats: u8,
+}
+
+/// The part of a queue that only the store has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// How many messages.
+    pub count: usize,
+    /// Their bytes.
+    pub bytes: usize,
+    /// The place behind which they lie.
+    pub after: u64,
+    /// Whether the next of them have been asked for.
+    pub is_loading: bool,
+}
+
+impl Behind {
+    /// One more message; `last` is the place of the last one in memory.
+    pub fn add(&mut self, last: u64, size: usize) {
+        if self.count == 0 {
+            self.after = last;
+        }
+        self.count += 1;
+        self.bytes += size;
+    }
 }
 
 /// A client's session (MQTT 5, 4.1).
@@ -97,6 +121,14 @@ pub struct Session {
     pub will: Option<Box<Will>>,
     /// Whether it has been logged that messages are dropped.
     pub is_dropping: bool,
+    /// Whether it is stored, and survives the broker.
+    pub is_durable: bool,
+    /// What of the queue is not in memory but in the store, behind all that is.
+    pub behind: Behind,
+    /// When its client was lost, as far as that is stored.
+    pub gone_at: Option<Time>,
+    /// The place in the stored queue that was given last.
+    pub last_place: u64,
 }
 
 impl Session {
@@ -122,7 +154,21 @@ impl Session {
             places: Vec::new(),
             will: None,
             is_dropping: false,
+            is_durable: false,
+            behind: Behind::default(),
+            gone_at: None,
+            last_place: 0,
         }
+    }
+
+    /// Whether anything waits in the queue, in memory or behind.
+    pub fn has_queue(&self) -> bool {
+        !self.queue.is_empty() || self.behind.count > 0
+    }
+
+    /// How many messages are in the queue.
+    pub fn queue_len(&self) -> usize {
+        self.queue.len() + self.behind.count
     }
 
     /// Puts a delivery at the end of the queue.
@@ -178,23 +224,28 @@ impl Session {
     /// Removes expired messages from the queue (MQTT 5, 3.3.2.3.3).
     ///
     /// One of QoS 1 or 2 has its packet identifier set aside when it is queued, as Mosquitto
-    /// does: the next message gets the one after it.
-    pub fn drop_expired(&mut self, now: Time) {
+    /// does: the next message gets the one after it. Returns what was dropped.
+    pub fn drop_expired(&mut self, now: Time) -> Vec<Delivery> {
+        let mut dropped = Vec::new();
         if !self
             .queue
             .iter()
             .any(|delivery| delivery.message.is_expired(now))
         {
-            return;
+            return dropped;
         }
         let queue = std::mem::take(&mut self.queue);
         (self.queued_bytes, self.queued_qos0) = (0, 0);
         for delivery in queue {
             if !delivery.message.is_expired(now) {
                 self.push(delivery);
-            } else if delivery.qos > QoS::AtMostOnce {
+                continue;
+            }
+            if delivery.qos > QoS::AtMostOnce {
                 self.outgoing.skip();
             }
+            dropped.push(delivery);
         }
+        dropped
     }
 }

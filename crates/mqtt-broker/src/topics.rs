@@ -148,6 +148,21 @@ impl Topics {
         Some(Place { node, share })
     }
 
+    /// A session's subscription to this filter.
+    pub fn subscriber(&self, filter: &Filter, session: SessionKey) -> Option<Subscriber> {
+        let place = self.place(filter, session)?;
+        let leaf = self.tree.value(place.node);
+        let list = match &place.share {
+            None => &leaf.subscribers,
+            Some(name) => {
+                let group = leaf.groups.iter().find(|group| group.name == *name)?;
+                &group.members
+            }
+        };
+        let at = list.binary_search_by_key(&session, |s| s.session).ok()?;
+        Some(list[at])
+    }
+
     /// Takes a subscription away.
     pub fn unsubscribe(&mut self, place: &Place, session: SessionKey) {
         let leaf = self.tree.value_mut(place.node);

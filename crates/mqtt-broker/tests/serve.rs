@@ -38,7 +38,7 @@ mod signals {
                 texts[start + 2..],
                 [
                     "Bridge support NOT available.",
-                    "Persistence support NOT available.",
+                    "Persistence support available.",
                     "TLS support NOT available.",
                     "TLS-PSK support NOT available.",
                     "Websockets support available.",

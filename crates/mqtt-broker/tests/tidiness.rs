@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 600;
 
 /// What the engine is made of: it takes time and bytes as arguments and returns effects.
-const ENGINE: [&str; 12] = [
+const ENGINE: [&str; 13] = [
     "connection_state.rs",
     "engine",
     "engine.rs",
+    "journal.rs",
     "message.rs",
     "outbox.rs",
     "peer.rs",

@@ -73,6 +73,48 @@ impl<M> Default for Outgoing<M> {
 }
 
 impl<M> Outgoing<M> {
+    /// What was in flight when it was written down, in any order, and the identifier that the
+    /// next message gets.
+    ///
+    /// No two entries have the same identifier. As identifiers are given in turn, the one that
+    /// is farthest behind `next` is the oldest.
+    pub fn restore(mut entries: Vec<InFlight<M>>, next: PacketId) -> Outgoing<M> {
+        let behind = |id: PacketId| {
+            let (id, next) = (u32::from(id.get()), u32::from(next.get()));
+            let round = u32::from(u16::MAX);
+            (next + round - id - 1) % round
+        };
+        entries.sort_by_key(|entry| std::cmp::Reverse(behind(entry.id)));
+        let mut restored = Outgoing {
+            next,
+            ..Outgoing::default()
+        };
+        for entry in entries {
+            if restored.slots.is_empty() {
+                restored.first = entry.id;
+            }
+            while restored.slots.len() < restored.distance(entry.id) {
+                restored.slots.push_back(None);
+            }
+            restored.slots.push_back(Some(entry));
+            restored.live += 1;
+        }
+        restored.reach(next);
+        restored
+    }
+
+    /// Fills the slots up to an identifier that was given and whose message has ended.
+    fn reach(&mut self, next: PacketId) {
+        while !self.slots.is_empty() && self.slots.len() < self.distance(next) {
+            self.slots.push_back(None);
+        }
+    }
+
+    /// The identifier that the next message gets.
+    pub fn next_id(&self) -> PacketId {
+        self.next
+    }
+
     /// How many messages are in flight.
     pub fn len(&self) -> u16 {
         self.live
@@ -354,6 +396,29 @@ mod tests {
         assert_eq!(out.send(QoS::AtLeastOnce, 9), id(1));
         assert_eq!(out.get(id(1)).and_then(|entry| entry.message), Some(9));
         assert!(out.get(id(u16::MAX)).is_none() && out.get(id(2)).is_none());
+    }
+
+    #[test]
+    fn what_was_in_flight_is_restored_in_its_order_also_over_the_end_of_the_identifiers() {
+        let entry = |value| InFlight {
+            id: id(value),
+            state: State::AwaitPubAck,
+            message: Some(value),
+        };
+        let entries = [2, 65534, 65530, 1].map(entry).to_vec();
+        let mut out = Outgoing::restore(entries, id(4));
+        let ids = |out: &Outgoing<u16>| out.iter().map(|e| e.id.get()).collect::<Vec<_>>();
+        assert_eq!(ids(&out), [65530, 65534, 1, 2]);
+        assert_eq!(out.len(), 4);
+        assert_eq!(out.handle_puback(id(65530)), Ok(Some(65530)));
+        assert_eq!(out.send(QoS::AtLeastOnce, 4), id(4));
+        assert_eq!(out.handle_puback(id(3)), Err(FlowError::UnknownId));
+        for value in [1, 65534, 2, 4] {
+            assert_eq!(out.handle_puback(id(value)), Ok(Some(value)));
+        }
+        assert!(out.is_empty());
+        let empty: Outgoing<u16> = Outgoing::restore(Vec::new(), id(9));
+        assert_eq!((empty.len(), empty.next_id()), (0, id(9)));
     }
 
     #[test]

@@ -331,6 +331,15 @@ impl<'a> Properties<'a> {
         length_prefix(self.raw.len()).map_or(usize::MAX, |n| n.encoded_len() + self.raw.len())
     }
 
+    /// Reads back what [`as_bytes`](Self::as_bytes) of a PUBLISH's properties has given.
+    ///
+    /// # Errors
+    /// These bytes are not the properties of a PUBLISH.
+    pub fn of_publish(raw: &'a [u8]) -> Result<Properties<'a>, DecodeError> {
+        check(raw, Place::PUBLISH)?;
+        Ok(Properties { raw })
+    }
+
     /// Reads the length and the properties of `place` (MQTT 5, 2.2.2).
     pub(crate) fn decode(
         from: &mut Reader<'a>,

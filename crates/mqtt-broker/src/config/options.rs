@@ -8,7 +8,7 @@ pub mod sections;
 pub mod security;
 
 pub use global::Config;
-pub use kinds::{AcceptedVersions, LogDestinations, Protocol, SocketDomain};
+pub use kinds::{AcceptedVersions, LogDestinations, Protocol, SocketDomain, SyncPolicy};
 pub use listener::Listener;
 pub use security::Security;
 

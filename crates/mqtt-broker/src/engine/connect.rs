@@ -93,6 +93,7 @@ impl Engine {
             Err(refusal) => return Err(self.refuse_connect(key, connect, &refusal)),
         };
         self.attach(now, key, session, connect);
+        self.note_session(session, None);
         self.log_connected(key, session, connect);
         if !self.send_connack(key, session, session_present, connect) {
             return Err(Close::silent(Ending::OversizePacket));
@@ -291,6 +292,8 @@ impl Engine {
         connect: &Connect<'_>,
         client_id: Arc<str>,
     ) -> Result<(SessionKey, bool), Refusal> {
+        self.begin();
+        self.check_store(connect, &client_id)?;
         if let Some(&found) = self.clients.get(&client_id) {
             self.take_over(now, key, found, connect.clean_start);
         }
@@ -309,6 +312,23 @@ impl Engine {
         let session = SessionKey(u32::try_from(index).expect("fewer than 2^32 sessions"));
         self.clients.insert(client_id, session);
         Ok((session, false))
+    }
+
+    /// While the store takes no changes, sessions that it should keep cannot begin, go on or end.
+    fn check_store(&self, connect: &Connect<'_>, client_id: &str) -> Result<(), Refusal> {
+        let found = self.clients.get(client_id);
+        let is_kept = found.is_some_and(|&found| self.session(found).is_durable);
+        let wants_to_be = match connect.version {
+            Version::V5 => connect.properties.session_expiry_interval().unwrap_or(0) > 0,
+            Version::V3 | Version::V4 => !connect.clean_start,
+        };
+        if self.is_failing() && (is_kept || wants_to_be) {
+            return Err(Refusal::new(
+                ReasonCode::QuotaExceeded,
+                Ending::QuotaExceeded,
+            ));
+        }
+        Ok(())
     }
 
     /// Ends another connection of the same client [MQTT-3.1.4-3], and its session if it is not
@@ -440,7 +460,7 @@ impl Engine {
             reason: ReasonCode::Success,
             properties: properties.view(),
         };
-        let is_sent = self.send(key, &Packet::ConnAck(connack));
+        let is_sent = self.send_promise(key, &Packet::ConnAck(connack));
         self.properties = properties;
         is_sent
     }
@@ -545,7 +565,7 @@ fn kept_will(
         expires_at: None,
     };
     Will {
-        message: publication.to_message(),
+        message: publication.to_message().into(),
         expiry,
         delay,
     }

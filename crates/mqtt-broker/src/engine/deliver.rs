@@ -9,7 +9,7 @@ use crate::outbox::SHARE_FROM;
 use crate::session::SessionKey;
 use crate::time::Time;
 use crate::topics::{Readiness, Target};
-use mqtt_proto::{QoS, Topic};
+use mqtt_proto::{PacketId, QoS, Topic};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -92,10 +92,14 @@ impl Engine {
 
     fn retain(&mut self, outgoing: &mut Outgoing<'_>, publisher: Option<SessionKey>) {
         if outgoing.publication.payload.is_empty() {
-            self.retained.clear(outgoing.publication.topic); // [MQTT-3.3.1-6]
+            match self.retained.clear(outgoing.publication.topic) {
+                Some(old) => self.note_cleared(&old), // [MQTT-3.3.1-6]
+                None => self.doubt(),
+            }
         } else {
-            let source = self.source(publisher);
-            self.retained.set(outgoing.kept(), source); // [MQTT-3.3.1-5]
+            let (message, source) = (outgoing.kept(), self.source(publisher));
+            let old = self.retained.set(message.clone(), source.clone()); // [MQTT-3.3.1-5]
+            self.note_retained(&message, source.as_deref(), old);
         }
     }
 
@@ -151,6 +155,7 @@ impl Engine {
             retain,
             identifiers,
             share: target.share.clone(),
+            place: 0,
         };
         if qos > QoS::AtMostOnce && self.can_send(target.session) {
             self.send_in_flight(now, target.session, delivery);
@@ -267,7 +272,7 @@ impl Engine {
     /// client takes one more.
     fn can_send(&self, key: SessionKey) -> bool {
         let session = self.session(key);
-        session.queue.is_empty()
+        !session.has_queue()
             && session.scans.is_empty()
             && session.resend.is_empty()
             && self.has_window(key)
@@ -306,6 +311,7 @@ impl Engine {
         let (qos, retain, identifiers) =
             (delivery.qos, delivery.retain, delivery.identifiers.clone());
         let id = session.outgoing.send(qos, delivery);
+        self.note_in_flight(key, session_key, id);
         let head = Head {
             qos,
             retain,
@@ -315,32 +321,51 @@ impl Engine {
         };
         if !self.write_message(now, key, session_key, &message, head) {
             // Too large for this client: as if it had been delivered [MQTT-3.1.2-25].
-            self.session_mut(session_key).outgoing.remove(id);
+            self.abandon(session_key, id);
+        }
+    }
+
+    /// Takes a message out of flight that cannot or may not be sent.
+    pub(super) fn abandon(&mut self, key: SessionKey, id: PacketId) {
+        if let Some(delivery) = self.session_mut(key).outgoing.remove(id) {
+            self.note_landed(key, id, Some(&delivery));
+        }
+    }
+
+    /// Drops what has expired from a session's queue.
+    pub(super) fn drop_expired(&mut self, now: Time, key: SessionKey) {
+        for delivery in self.session_mut(key).drop_expired(now) {
+            self.note_unqueued(key, &delivery);
         }
     }
 
     /// Queues a delivery, if there is room and the session will ever ask for it.
-    fn enqueue(&mut self, now: Time, key: SessionKey, delivery: Delivery) {
+    fn enqueue(&mut self, now: Time, key: SessionKey, mut delivery: Delivery) {
         let (limit, limit_bytes) = (
             self.settings.max_queued_messages,
             self.settings.max_queued_bytes,
         );
-        let session = self.session_mut(key);
         let size = delivery.message.size();
         let is_full = |session: &crate::session::Session| {
-            session.queue.len() >= limit || session.queued_bytes.saturating_add(size) > limit_bytes
+            let bytes = session.queued_bytes + session.behind.bytes;
+            session.queue_len() >= limit || bytes.saturating_add(size) > limit_bytes
         };
-        if is_full(session) {
-            session.drop_expired(now);
-            if is_full(session) {
+        if is_full(self.session(key)) {
+            self.drop_expired(now, key);
+            if is_full(self.session(key)) {
                 self.note_dropped(key);
                 return;
             }
         }
-        session.push(delivery);
+        self.note_queued(key, &mut delivery);
+        if self.is_far_back(key) {
+            self.leave_behind(key, &delivery);
+        } else {
+            self.session_mut(key).push(delivery);
+        }
     }
 
-    fn note_dropped(&mut self, key: SessionKey) {
+    pub(super) fn note_dropped(&mut self, key: SessionKey) {
         self.counters.publish_dropped += 1;
         let session = self.session_mut(key);
         if !session.is_dropping {

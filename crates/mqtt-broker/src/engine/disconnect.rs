@@ -140,20 +140,24 @@ impl Engine {
             self.publish_will(now, key);
         }
         self.pass_on_shared(now, key, false);
+        self.note_session(key, Some(now));
         self.arm_absence(now, key);
     }
 
     /// Publishes a will, once.
     pub(super) fn publish_will(&mut self, now: Time, key: SessionKey) {
-        let Some(mut will) = self.session_mut(key).will.take() else {
+        let Some(will) = self.session_mut(key).will.take() else {
             return;
         };
-        will.message.expires_at = will.expiry.map(|seconds| now.plus_seconds(seconds));
+        let publication = Publication {
+            expires_at: will.expiry.map(|seconds| now.plus_seconds(seconds)),
+            ..Publication::of(&will.message)
+        };
         if self.may_publish_to(&will.message.topic)
             && self.may_write(key, &will.message.topic)
             && (!will.message.retain || self.settings.retain_available)
         {
-            self.route(now, Some(key), Publication::of(&will.message));
+            self.route(now, Some(key), publication);
         }
     }
 
@@ -166,6 +170,7 @@ impl Engine {
         self.pass_on_shared(now, key, true);
         let session = self.sessions.remove(key.0 as usize);
         self.clients.remove(&session.client_id);
+        self.note_session_end(&session);
     }
 
     /// Messages of share groups that this session can no longer take go to other members
@@ -196,19 +201,18 @@ impl Engine {
             let entry = self.session(key).outgoing.get(id);
             let delivery = entry.and_then(|entry| entry.message.clone());
             if delivery.is_some_and(|delivery| self.pass_on(now, key, delivery, is_end).is_none()) {
-                self.session_mut(key).outgoing.remove(id);
+                self.abandon(key, id);
             }
         }
         let session = self.session_mut(key);
         let queue = std::mem::take(&mut session.queue);
         (session.queued_bytes, session.queued_qos0) = (0, 0);
         for delivery in queue {
-            let kept = if delivery.share.is_some() {
-                self.pass_on(now, key, delivery, is_end)
+            if delivery.share.is_some()
+                && self.pass_on(now, key, delivery.clone(), is_end).is_none()
+            {
+                self.note_unqueued(key, &delivery);
             } else {
-                Some(delivery)
-            };
-            if let Some(delivery) = kept {
                 self.session_mut(key).push(delivery);
             }
         }

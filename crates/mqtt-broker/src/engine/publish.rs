@@ -58,9 +58,13 @@ impl Engine {
             retain: publish.retain,
             expires_at: expiry.map(|seconds| now.plus_seconds(seconds)),
         };
+        if self.is_failing() && self.needs_store(session, &publication) {
+            return self.refuse_unstored(key, session, publish);
+        }
         match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(id)) => self.take_exactly_once(key, session, id, publication),
             (QoS::AtLeastOnce, Some(id)) => {
+                self.begin();
                 let has_subscribers = self.route(now, Some(session), publication);
                 let reason = match self.connection(key).version {
                     Version::V5 if !has_subscribers => ReasonCode::NoMatchingSubscribers,
@@ -154,6 +158,27 @@ impl Engine {
         Ok(())
     }
 
+    /// Answers a message that the store should keep and does not take: below version 5 there is
+    /// no word for that, so the connection ends before the message is acknowledged.
+    fn refuse_unstored(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        publish: &Publish<'_>,
+    ) -> Handled {
+        self.log_client(session, |client| Line::QuotaExceeded { client });
+        if !self.connection(key).version.is_v5() {
+            return Err(Close::silent(Ending::QuotaExceeded));
+        }
+        if let Some(id) = publish.packet_id
+            && let Some(old) = self.session_mut(session).incoming.remove(id)
+        {
+            // The client forgets it with this answer.
+            self.note_released(session, id, &old.message);
+        }
+        self.answer_refused(key, session, publish, ReasonCode::QuotaExceeded)
+    }
+
     /// Keeps a QoS 2 message until its PUBREL [MQTT-4.3.3-9].
     fn take_exactly_once(
         &mut self,
@@ -172,7 +197,10 @@ impl Engine {
                 self.send_pubrec(key, session_key, id, ReasonCode::Success);
                 return Ok(());
             }
-            self.session_mut(session_key).incoming.remove(id);
+            let old = self.session_mut(session_key).incoming.remove(id);
+            if let Some(old) = old {
+                self.note_released(session_key, id, &old.message);
+            }
             self.log_client(session_key, |client| Line::ReusedPacketId {
                 client,
                 mid: id.get(),
@@ -194,6 +222,7 @@ impl Engine {
             )); // [MQTT-3.3.4-7]
         }
         let message = Arc::new(publication.to_message());
+        self.note_incoming(session_key, id, &message);
         self.session_mut(session_key).incoming.handle_publish(
             id,
             Unreleased {
@@ -217,7 +246,7 @@ impl Engine {
             mid: packet_id.get(),
             reason: reason.value(),
         });
-        self.send(
+        self.send_promise(
             key,
             &Packet::PubAck(Ack {
                 packet_id,
@@ -239,8 +268,9 @@ impl Engine {
             mid: packet_id.get(),
             reason: reason.value(),
         });
-        self.send(
+        self.send_promise_of(
             key,
+            session,
             &Packet::PubRec(Ack {
                 packet_id,
                 reason,
@@ -266,7 +296,8 @@ impl Engine {
             .outgoing
             .handle_puback(ack.packet_id)
         {
-            Ok(_) => {
+            Ok(delivery) => {
+                self.note_landed(session, ack.packet_id, delivery.as_ref());
                 self.settle(now, session, ack.packet_id);
                 Ok(())
             }
@@ -290,7 +321,8 @@ impl Engine {
         if ack.reason.is_error() {
             // The client does not want it, ever [MQTT-4.3.3-4].
             return match outgoing.handle_refused_pubrec(id) {
-                Ok(_) => {
+                Ok(delivery) => {
+                    self.note_landed(session, id, delivery.as_ref());
                     self.settle(now, session, id);
                     Ok(())
                 }
@@ -299,14 +331,19 @@ impl Engine {
         }
         // An identifier that is not known is released all the same: the client forgets it then.
         match outgoing.handle_pubrec(id) {
-            Ok(_) => self.session_mut(session).forget_resend(id),
+            Ok(delivery) => {
+                self.session_mut(session).forget_resend(id);
+                if let Some(delivery) = delivery {
+                    self.note_received(session, id, &delivery);
+                }
+            }
             Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error)?,
         }
         self.log_client(session, |client| Line::SendingPubrel {
             client,
             mid: id.get(),
         });
-        self.send(key, &Packet::PubRel(Ack::success(id)));
+        self.send_promise_of(key, session, &Packet::PubRel(Ack::success(id)));
         Ok(())
     }
 
@@ -322,18 +359,19 @@ impl Engine {
             client,
             mid: id.get(),
         });
-        let released = self.session_mut(session).incoming.handle_pubrel(id);
-        if let Some(released) = &released
-            && !released.message.is_expired(now)
-        {
-            self.route(now, Some(session), Publication::of(&released.message));
+        self.begin();
+        if let Some(released) = self.session_mut(session).incoming.handle_pubrel(id) {
+            self.note_released(session, id, &released.message);
+            if !released.message.is_expired(now) {
+                self.route(now, Some(session), Publication::of(&released.message));
+            }
         }
         self.log_client(session, |client| Line::SendingPubcomp {
             client,
             mid: id.get(),
         });
         // Known or not, it is done with [MQTT-4.3.3-11].
-        self.send(key, &Packet::PubComp(Ack::success(id)));
+        self.send_promise_of(key, session, &Packet::PubComp(Ack::success(id)));
         Ok(())
     }
 
@@ -355,6 +393,7 @@ impl Engine {
             .handle_pubcomp(ack.packet_id)
         {
             Ok(()) => {
+                self.note_landed(session, ack.packet_id, None);
                 self.settle(now, session, ack.packet_id);
                 Ok(())
             }

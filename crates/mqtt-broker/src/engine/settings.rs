@@ -52,6 +52,8 @@ pub struct Settings {
     pub max_subscriptions: usize,
     /// Seconds that a connection may take until its CONNECT is there.
     pub connect_timeout: u32,
+    /// Messages of a queue that are kept in memory where a store has all of them.
+    pub queue_head: usize,
     /// Bytes that may wait for a slow reader before nothing more is put behind them; of payloads
     /// that are shared a fixed number may wait besides.
     pub max_outbox_bytes: usize,
@@ -144,6 +146,7 @@ impl Default for Settings {
             retain_expiry_interval: 60,
             max_subscriptions: 1_000_000,
             connect_timeout: 30,
+            queue_head: 1000,
             max_outbox_bytes: 4 * 1024 * 1024,
         }
     }

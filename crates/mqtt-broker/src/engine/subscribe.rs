@@ -20,10 +20,15 @@ impl Engine {
         subscribe: &Subscribe<'_>,
     ) -> Handled {
         self.log_client(session, |client| Line::ReceivedSubscribe { client });
+        self.begin();
         let identifier = subscribe.subscription_id();
         let mut reasons = Vec::with_capacity(subscribe.subscriptions.len());
+        let is_refused = self.is_failing() && self.session(session).is_durable;
         for subscription in &subscribe.subscriptions {
-            reasons.push(self.subscribe(key, session, subscription, identifier));
+            reasons.push(match is_refused {
+                true => ReasonCode::QuotaExceeded,
+                false => self.subscribe(key, session, subscription, identifier),
+            });
         }
         self.log_client(session, |client| Line::SendingSuback { client });
         let suback = SubAck {
@@ -31,7 +36,7 @@ impl Engine {
             properties: Properties::EMPTY,
             reasons,
         };
-        self.send(key, &Packet::SubAck(suback));
+        self.send_promise(key, &Packet::SubAck(suback));
         self.send_waiting(now, session);
         Ok(())
     }
@@ -96,6 +101,7 @@ impl Engine {
                 until,
             });
         }
+        self.note_subscription(session, filter, is_new);
         match qos {
             QoS::AtMostOnce => ReasonCode::Success,
             QoS::AtLeastOnce => ReasonCode::GrantedQoS1,
@@ -110,6 +116,7 @@ impl Engine {
         unsubscribe: &Unsubscribe<'_>,
     ) -> Handled {
         self.log_client(session, |client| Line::ReceivedUnsubscribe { client });
+        self.begin();
         let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
         for filter in &unsubscribe.filters {
             let mounted = self.mount_filter(key, filter);
@@ -121,6 +128,7 @@ impl Engine {
             let existed = match self.topics.place(filter, session) {
                 Some(place) => {
                     self.topics.unsubscribe(&place, session);
+                    self.note_unsubscribed(session, filter);
                     let session = self.session_mut(session);
                     session.remove_place(&place);
                     session.scans.retain(|scan| *scan.filter != *filter);
@@ -141,7 +149,7 @@ impl Engine {
             properties: Properties::EMPTY,
             reasons,
         };
-        self.send(key, &Packet::UnsubAck(unsuback));
+        self.send_promise_of(key, session, &Packet::UnsubAck(unsuback));
         Ok(())
     }
 }

@@ -154,7 +154,10 @@ impl Engine {
             Timer::Connect(key, _) => self.close(now, key, Close::silent(Ending::Timeout)),
             Timer::Refusal(key, serial) => self.handle_refusal(now, key, serial),
             Timer::KeepAlive(key, _) => self.check_keep_alive(now, key),
-            Timer::Will(key, ..) => self.publish_will(now, key),
+            Timer::Will(key, ..) => {
+                self.publish_will(now, key);
+                self.note_will_sent(key);
+            }
             Timer::SessionEnd(key, ..) => {
                 self.log_client(key, |client| Line::SessionExpired { client });
                 self.counters.clients_expired += 1;
@@ -165,7 +168,9 @@ impl Engine {
                 self.arm(now.plus_seconds(self.settings.sys_interval), Timer::Sys);
             }
             Timer::Housekeeping => {
-                self.retained.expire(now);
+                for message in self.retained.expire(now) {
+                    self.note_cleared(&message);
+                }
                 self.arm_housekeeping(now);
             }
         }

@@ -21,7 +21,7 @@ impl Engine {
             .incoming
             .values_mut()
             .for_each(|unreleased| unreleased.repeats = 0);
-        session.drop_expired(now);
+        self.drop_expired(now, key);
         self.send_waiting(now, key);
     }
 
@@ -29,7 +29,7 @@ impl Engine {
     /// before, then retained messages of new subscriptions, then the queue.
     pub(super) fn send_waiting(&mut self, now: Time, key: SessionKey) {
         let session = self.session(key);
-        if session.resend.is_empty() && session.scans.is_empty() && session.queue.is_empty() {
+        if session.resend.is_empty() && session.scans.is_empty() && !session.has_queue() {
             return;
         }
         let Some(connection) = session.connection else {
@@ -61,9 +61,12 @@ impl Engine {
             if !may_send {
                 return;
             }
-            let Some(delivery) = self.session_mut(key).pop() else {
+            let Some(mut delivery) = self.session_mut(key).pop() else {
                 return;
             };
+            self.note_unqueued(key, &delivery);
+            self.ask_for_more(key);
+            delivery.place = 0;
             if is_expired {
                 continue;
             }
@@ -87,7 +90,8 @@ impl Engine {
                 self.send_in_flight(now, key, delivery);
             }
         }
-        self.session_mut(key).is_dropping = false;
+        let session = self.session_mut(key);
+        session.is_dropping &= session.behind.count > 0;
     }
 
     /// Sends a message or its release once more, under the same identifier.
@@ -107,7 +111,7 @@ impl Engine {
             }
             (State::AwaitPubAck | State::AwaitPubRec, Some(delivery)) => {
                 if !self.may_read(key, &Publication::of(&delivery.message)) {
-                    self.session_mut(key).outgoing.remove(id);
+                    self.abandon(key, id);
                     return;
                 }
                 let head = Head {
@@ -118,7 +122,7 @@ impl Engine {
                     identifiers: &delivery.identifiers,
                 };
                 if !self.write_message(now, connection, key, &delivery.message, head) {
-                    self.session_mut(key).outgoing.remove(id);
+                    self.abandon(key, id);
                 }
             }
         }
@@ -152,12 +156,13 @@ impl Engine {
                     scan.after = Some(message.topic.clone());
                 }
             }
-            if is_end {
-                self.session_mut(key).scans.pop_front();
+            if is_end && let Some(scan) = self.session_mut(key).scans.pop_front() {
+                self.note_subscription(key, &scan.filter, false);
             }
         }
         true
     }
+
     /// Sends one retained message for a new subscription; `false` if there is no room for it.
     fn send_one_retained(
         &mut self,
@@ -195,6 +200,7 @@ impl Engine {
                 retain: true,
                 identifiers,
                 share: None,
+                place: 0,
             };
             self.send_in_flight(now, key, delivery);
         }

@@ -64,6 +64,10 @@ lines! {
     /// One of the five features a build may lack: Bridge, Persistence, TLS, TLS-PSK, Websockets.
     Feature { name: &'a str, available: bool } = Information,
         "{name} support {}available.", if available { "" } else { "NOT " };
+    /// What was restored at the start, one line for each kind of thing.
+    Restored { count: usize, what: &'a str } = Information, "Restored {count} {what}";
+    /// The broker ends and stores what is left.
+    Saving { path: &'a str } = Information, "Saving in-memory database to {path}.";
     /// First of three lines when no listener is configured.
     LocalOnly = Warning,
         "Starting in local only mode. Connections will only be possible from clients running on this machine.";

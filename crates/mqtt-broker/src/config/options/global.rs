@@ -1,6 +1,6 @@
 //! Options that hold for the whole broker.
 
-use super::kinds::{Destinations, Inflight, TimeFormat, Types};
+use super::kinds::{Destinations, Inflight, Sync, SyncPolicy, TimeFormat, Types};
 use super::{Listener, LogDestinations};
 use crate::config::define::{Answer, known, options};
 use crate::config::number::{Age, Limit, Number, Period, Short};
@@ -105,6 +105,20 @@ options! {
     }
 
     group "Files" {
+        /// Whether sessions with a future, their subscriptions and messages, and retained messages
+        /// outlive the broker. Whatever a client was told is done is then stored first: not even
+        /// a crash of the broker or of the computer loses it.
+        persistence ("retained_persistence"): bool = false, Bool;
+        /// The folder of the store. Unset, it is the one that the broker is started in.
+        /// The environment variable `MOSQUITTO_PERSISTENCE_LOCATION` wins.
+        persistence_location: Option<PathBuf> = None, Maybe(Path);
+        /// The name of the store's file. A database of Mosquitto is brought over with `--import`.
+        persistence_file: PathBuf = PathBuf::from("mosquitto.db"), Path;
+        /// When the store is brought to safety from a loss of power: `always` before anything is
+        /// acknowledged; `interval 100ms` so often, at the risk of what was acknowledged in
+        /// between; `never`, where that is left to the system and a crash of the broker alone
+        /// loses nothing.
+        persistence_sync: SyncPolicy = SyncPolicy::Always, Sync;
         /// A file that holds the number of the broker's process while it runs.
         pid_file: Option<PathBuf> = None, Maybe(Path);
         /// The user to run as. This broker never starts with more rights than it is given:
@@ -146,17 +160,11 @@ known! {
         "websockets_log_level" => Answer::Accept;
     }
     group "Files" {
-        /// Whether state is kept over a restart.
-        "persistence" ("retained_persistence") => Answer::Warn(
-            "retained messages and sessions live until the broker ends, and no longer.");
-        /// The folder of the state.
-        "persistence_location" => Answer::Warn("nothing is written to that folder.");
-        /// The name of the state's file.
-        "persistence_file" => Answer::Warn("nothing is written to that file.");
-        /// How often the state is written.
-        "autosave_interval" => Answer::Warn("nothing is saved.");
-        /// Whether `autosave_interval` counts changes.
-        "autosave_on_changes" => Answer::Warn("nothing is saved.");
+        /// How often the state is written. What was acknowledged is stored before it is
+        /// acknowledged, and what nobody waits for within a second, so there is nothing to wait for.
+        "autosave_interval" => Answer::Accept;
+        /// Whether `autosave_interval` counts changes. It makes no difference, as above.
+        "autosave_on_changes" => Answer::Accept;
     }
     group "Plugins" {
         /// A plugin of Mosquitto, a library in C.

@@ -6,6 +6,7 @@ use crate::log::{Levels, levels, stamp};
 use mqtt_net::ProxyVersion;
 use mqtt_proto::{QoS, Topic, Version};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What is spoken at a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,6 +278,56 @@ impl Kind for Inflight {
             u16::MAX => "0".into(),
             value => value.to_string(),
         }
+    }
+}
+
+/// When the store is brought to safety: the value of `persistence_sync`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before anything is acknowledged.
+    Always,
+    /// So often.
+    Interval(Duration),
+    /// When the system likes to.
+    Never,
+}
+
+/// The kind of `persistence_sync`.
+pub struct Sync;
+
+impl Kind for Sync {
+    type Value = SyncPolicy;
+
+    fn apply(&self, slot: &mut SyncPolicy, text: &str, _again: bool) -> Result<(), Wrong> {
+        *slot = match text.split_once([' ', '\t']).unwrap_or((text, "")) {
+            ("always", "") => SyncPolicy::Always,
+            ("never", "") => SyncPolicy::Never,
+            ("interval", time) => {
+                let time = humantime::parse_duration(time.trim()).map_err(|_| Wrong::Value)?;
+                if time.is_zero() {
+                    return Err(Wrong::Value);
+                }
+                SyncPolicy::Interval(time)
+            }
+            _ => return Err(Wrong::Value),
+        };
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "always, never, or interval with a time, as interval 100ms".into()
+    }
+
+    fn show(&self, value: &SyncPolicy) -> String {
+        match value {
+            SyncPolicy::Always => "always".into(),
+            SyncPolicy::Never => "never".into(),
+            SyncPolicy::Interval(time) => format!("interval {}", humantime::format_duration(*time)),
+        }
+    }
+
+    fn whole_line(&self) -> bool {
+        true
     }
 }
 

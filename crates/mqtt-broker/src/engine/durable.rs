@@ -1,0 +1,569 @@
+//! What of the state is durable: noted in the journal when it changes, and promised when it is stored.
+
+use super::{Close, Engine};
+use crate::connection_state::{ConnectionKey, Stage};
+use crate::journal::{
+    Batch, Before, Journal, Key, RetainedRecord, ScanRecord, SessionRecord, SubscriptionRecord,
+    Urgency, Value, WillRecord,
+};
+use crate::log::{Ending, Line};
+use crate::message::{Delivery, Message, Publication};
+use crate::retained::Source;
+use crate::session::{Behind, Session, SessionKey};
+use crate::time::Time;
+use crate::topics::{Readiness, Subscriber};
+use mqtt_proto::flow::State;
+use mqtt_proto::{Filter, Packet, PacketId, QoS, ReasonCode, Topic};
+use std::sync::Arc;
+
+/// What a broker with a store keeps for it.
+#[derive(Debug)]
+pub(super) struct Durable {
+    pub(super) journal: Journal,
+    /// Connections in whose outbox something waits for a batch to be stored.
+    gated: Vec<ConnectionKey>,
+    /// How many changes had been noted when the packet in hand was begun.
+    mark: u64,
+    /// Whether one of the changes since then is there to stay.
+    is_solid: bool,
+    /// Parts of queues that are wanted back from the store.
+    wanted: Vec<Wanted>,
+    /// Whether the store has refused to take more.
+    pub(super) is_failing: bool,
+}
+
+/// A part of a queue that is wanted back from the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    session: SessionKey,
+    /// The serial number of its session.
+    pub serial: u64,
+    /// The place behind which it lies.
+    pub behind: u64,
+    /// How many messages, at most.
+    pub count: usize,
+}
+
+/// Bytes of one queue that are kept in memory, however many messages that are.
+const HEAD_BYTES: usize = 4 * 1024 * 1024;
+
+impl Engine {
+    /// From now on every durable change is noted, and promises wait until it is stored.
+    pub fn keep_journal(&mut self, journal: Journal) {
+        self.durable = Some(Box::new(Durable {
+            journal,
+            gated: Vec::new(),
+            mark: 0,
+            is_solid: false,
+            wanted: Vec::new(),
+            is_failing: false,
+        }));
+    }
+
+    /// How soon [`Engine::poll_batch`] should be asked.
+    pub fn batch_urgency(&self) -> Urgency {
+        let durable = self.durable.as_ref();
+        durable.map_or(Urgency::None, |durable| durable.journal.urgency())
+    }
+
+    /// The next changes to be stored, in one piece; say so with [`Engine::handle_stored`].
+    pub fn poll_batch(&mut self) -> Option<Batch> {
+        self.durable.as_mut()?.journal.take()
+    }
+
+    /// The batches up to this number are stored: what they promise may leave.
+    pub fn handle_stored(&mut self, batch: u64) {
+        if let Some(durable) = &mut self.durable {
+            durable.journal.handle_stored(batch);
+            if std::mem::take(&mut durable.is_failing) {
+                self.log(Line::Caution {
+                    what: "the store takes changes again.",
+                });
+            }
+            self.open_gates();
+        }
+    }
+
+    /// A part of a queue that is wanted back from the store, behind all batches taken before.
+    pub fn poll_wanted(&mut self) -> Option<Wanted> {
+        self.durable.as_mut()?.wanted.pop()
+    }
+
+    /// Whether a part of a queue is wanted.
+    pub fn has_wanted(&self) -> bool {
+        let durable = self.durable.as_ref();
+        durable.is_some_and(|durable| !durable.wanted.is_empty())
+    }
+
+    /// A part of a queue has come back.
+    pub fn handle_loaded(&mut self, now: Time, wanted: Wanted, deliveries: Vec<Delivery>) {
+        let key = wanted.session;
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else {
+            return;
+        };
+        if session.serial != wanted.serial {
+            return;
+        }
+        session.behind.is_loading = false;
+        if deliveries.is_empty() {
+            // They should have been there; what is not in the store is nowhere.
+            session.behind = Behind::default();
+        }
+        for delivery in deliveries {
+            let size = delivery.message.size();
+            session.behind.count = session.behind.count.saturating_sub(1);
+            session.behind.bytes = session.behind.bytes.saturating_sub(size);
+            session.behind.after = delivery.place;
+            session.push(delivery);
+        }
+        self.send_waiting(now, key);
+        self.ask_for_more(key);
+    }
+
+    /// These messages were left in queues of sessions that have ended.
+    pub fn handle_orphans(&mut self, numbers: Vec<u64>) {
+        if let Some(durable) = &mut self.durable {
+            durable.journal.release(numbers);
+        }
+    }
+
+    /// Whether what is queued now is better left to the store: much lies in front of it.
+    pub(super) fn is_far_back(&self, key: SessionKey) -> bool {
+        let session = self.session(key);
+        session.is_durable
+            && (session.behind.count > 0
+                || session.queue.len() >= self.settings.queue_head
+                || session.queued_bytes >= HEAD_BYTES)
+    }
+
+    /// Leaves a queued message to the store.
+    pub(super) fn leave_behind(&mut self, key: SessionKey, delivery: &Delivery) {
+        if delivery.place == 0 {
+            // QoS 0 is not stored, and may not overtake what is.
+            self.note_dropped(key);
+            return;
+        }
+        let session = self.session_mut(key);
+        let last = session.queue.back().map_or(0, |last| last.place);
+        session.behind.add(last, delivery.message.size());
+        self.ask_for_more(key);
+    }
+
+    /// Wants the next part of a queue back when the part in memory runs short.
+    pub(super) fn ask_for_more(&mut self, key: SessionKey) {
+        let head = self.settings.queue_head;
+        let session = &mut self.sessions[key.0 as usize];
+        let behind = &mut session.behind;
+        if behind.count == 0 || behind.is_loading || session.queue.len() > head / 2 {
+            return;
+        }
+        if let Some(durable) = &mut self.durable {
+            behind.is_loading = true;
+            durable.wanted.push(Wanted {
+                session: key,
+                serial: session.serial,
+                behind: behind.after,
+                count: head,
+            });
+        }
+    }
+
+    /// The store has refused a batch, and is to be asked again. What was promised stays; what
+    /// waits for this batch is not promised: these clients are let go.
+    pub fn handle_refused(&mut self, now: Time, why: &str) {
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
+        let gated = std::mem::take(&mut durable.gated);
+        if !std::mem::replace(&mut durable.is_failing, true) {
+            let what = format!(
+                "the store takes no changes ({why}). What it has stays; messages of QoS 1 and 2 that it should keep are refused until it does."
+            );
+            self.log(Line::Failure { what: &what });
+        }
+        for key in gated {
+            let Some(connection) = self.connections.get_mut(key.0 as usize) else {
+                continue;
+            };
+            connection.outbox.drop_gated(&mut self.spare);
+            if connection.stage != Stage::Closing {
+                let ending = Ending::QuotaExceeded;
+                self.close(now, key, Close::told(ReasonCode::QuotaExceeded, ending));
+            }
+        }
+    }
+
+    /// Whether a message can only be acknowledged when something of it is stored.
+    pub(super) fn needs_store(&self, session: SessionKey, publication: &Publication<'_>) -> bool {
+        let is_kept = |key: SessionKey| self.session(key).is_durable;
+        if publication.qos == QoS::AtMostOnce {
+            return false;
+        }
+        let mut targets = Vec::new();
+        let any = |_: &Subscriber| Readiness::Ready;
+        self.topics.collect(publication.topic, any, &mut targets);
+        publication.retain
+            || (publication.qos == QoS::ExactlyOnce && is_kept(session))
+            || targets.iter().any(|target| is_kept(target.session))
+    }
+
+    /// Whether the store takes no changes at the moment.
+    pub(super) fn is_failing(&self) -> bool {
+        self.durable.as_ref().is_some_and(|d| d.is_failing)
+    }
+
+    /// Lets promises leave that wait for nothing any more.
+    pub fn open_gates(&mut self) {
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
+        if durable.gated.is_empty() {
+            return;
+        }
+        let stored = durable.journal.stored();
+        let mut gated = std::mem::take(&mut durable.gated);
+        gated.retain(|&key| {
+            let Some(connection) = self.connections.get_mut(key.0 as usize) else {
+                return false;
+            };
+            if connection.outbox.open_gates(stored) && !connection.is_dirty {
+                connection.is_dirty = true;
+                self.dirty.push(key);
+            }
+            connection.outbox.is_gated()
+        });
+        if let Some(durable) = &mut self.durable {
+            durable.gated = gated;
+        }
+    }
+
+    /// Begins something whose answer promises what it has changed.
+    pub(super) fn begin(&mut self) {
+        if let Some(durable) = &mut self.durable {
+            durable.mark = durable.journal.noted();
+            durable.is_solid = false;
+        }
+    }
+
+    /// What the present answer promises may have been changed by somebody else, just before.
+    pub(super) fn doubt(&mut self) {
+        if let Some(durable) = &mut self.durable {
+            durable.mark = u64::MAX;
+            durable.is_solid = true;
+        }
+    }
+
+    /// Appends a packet that promises what has changed since [`Engine::begin`].
+    pub(super) fn send_promise(&mut self, key: ConnectionKey, packet: &Packet<'_>) -> bool {
+        if let Some(durable) = &self.durable
+            && durable.journal.noted() != durable.mark
+        {
+            let urgency = if durable.is_solid {
+                Urgency::Now
+            } else {
+                Urgency::Soon
+            };
+            self.gate(key, urgency);
+        }
+        self.send(key, packet)
+    }
+
+    /// Appends a packet that promises something about a session.
+    pub(super) fn send_promise_of(
+        &mut self,
+        key: ConnectionKey,
+        session: SessionKey,
+        packet: &Packet<'_>,
+    ) -> bool {
+        if self.session(session).is_durable {
+            self.gate(key, Urgency::Now);
+            return self.send(key, packet);
+        }
+        self.send_promise(key, packet)
+    }
+
+    /// What is appended to an outbox from here on waits until all is stored that is noted now.
+    pub(super) fn gate(&mut self, key: ConnectionKey, urgency: Urgency) {
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
+        let Some(batch) = durable.journal.promise() else {
+            return;
+        };
+        durable.journal.hurry(urgency);
+        let outbox = &mut self.connections[key.0 as usize].outbox;
+        if !outbox.is_gated() {
+            durable.gated.push(key);
+        }
+        outbox.gate(batch);
+    }
+
+    /// Notes something that nothing will cancel in a moment.
+    fn note(&mut self, key: Key, value: Value, before: Before) {
+        if let Some(durable) = &mut self.durable {
+            durable.is_solid = true;
+            durable.journal.put(key, value, before);
+        }
+    }
+
+    fn serial_of(&self, key: SessionKey) -> Option<u64> {
+        let session = self.session(key);
+        session.is_durable.then_some(session.serial)
+    }
+
+    /// A session has its connection, has lost it, or its will has changed.
+    pub(super) fn note_session(&mut self, key: SessionKey, gone_at: Option<Time>) {
+        if self.durable.is_none() {
+            return;
+        }
+        let port = usize::from(self.session(key).listener);
+        let port = self.settings.listeners[port].port;
+        let session = self.session_mut(key);
+        if !session.is_durable && session.expiry == 0 {
+            return;
+        }
+        let before = match std::mem::replace(&mut session.is_durable, true) {
+            true => Before::Something(None),
+            false => Before::Nothing,
+        };
+        session.gone_at = gone_at;
+        let record = record_of(session, port);
+        let serial = session.serial;
+        self.note(
+            Key::Session(serial),
+            Value::Session(Box::new(record)),
+            before,
+        );
+    }
+
+    /// The will of an absent client has been published.
+    pub(super) fn note_will_sent(&mut self, key: SessionKey) {
+        let gone_at = self.session(key).gone_at;
+        self.note_session(key, gone_at);
+    }
+
+    /// A session is over, and with it all that it had.
+    pub(super) fn note_session_end(&mut self, session: &Session) {
+        let Some(durable) = self.durable.as_mut().filter(|_| session.is_durable) else {
+            return;
+        };
+        for entry in session.outgoing.iter() {
+            let message = entry.message.as_ref();
+            durable.journal.delete(
+                Key::InFlight(session.serial, entry.id),
+                message.map(|delivery| delivery.message.clone()),
+            );
+        }
+        for delivery in session.queue.iter().filter(|delivery| delivery.place > 0) {
+            durable.journal.delete(
+                Key::Queued(session.serial, delivery.place),
+                Some(delivery.message.clone()),
+            );
+        }
+        for (id, unreleased) in session.incoming.iter() {
+            durable.journal.delete(
+                Key::Incoming(session.serial, id),
+                Some(unreleased.message.clone()),
+            );
+        }
+        durable.journal.delete(Key::Session(session.serial), None);
+        durable.is_solid = true;
+    }
+
+    /// A session has made a subscription, or a walk over retained messages has moved on.
+    pub(super) fn note_subscription(&mut self, key: SessionKey, filter: &Filter, is_new: bool) {
+        let Some(serial) = self.serial_of(key) else {
+            return;
+        };
+        let Some(subscriber) = self.topics.subscriber(filter, key) else {
+            return;
+        };
+        let scans = &self.session(key).scans;
+        let scan = scans.iter().find(|scan| *scan.filter == *filter);
+        let record = SubscriptionRecord {
+            options: subscriber.options,
+            identifier: subscriber.identifier,
+            scan: scan.map(|scan| ScanRecord {
+                after: scan.after.clone(),
+                until: scan.until,
+            }),
+        };
+        let before = match is_new {
+            true => Before::Nothing,
+            false => Before::Something(None),
+        };
+        self.note(
+            Key::Subscription(serial, filter.into()),
+            Value::Subscription(record),
+            before,
+        );
+    }
+
+    /// A session has given up a subscription.
+    pub(super) fn note_unsubscribed(&mut self, key: SessionKey, filter: &Filter) {
+        if let (Some(serial), Some(durable)) = (self.serial_of(key), &mut self.durable) {
+            let key = Key::Subscription(serial, filter.into());
+            durable.journal.delete(key, None);
+            durable.is_solid = true;
+        }
+    }
+
+    /// A message is put into the queue of a session; it gets its place there.
+    pub(super) fn note_queued(&mut self, key: SessionKey, delivery: &mut Delivery) {
+        if delivery.qos == QoS::AtMostOnce || self.durable.is_none() {
+            return;
+        }
+        let session = self.session_mut(key);
+        if !session.is_durable {
+            return;
+        }
+        session.last_place += 1;
+        delivery.place = session.last_place;
+        let is_absent = session.connection.is_none();
+        let stored = Key::Queued(session.serial, delivery.place);
+        if let Some(durable) = &mut self.durable {
+            durable.is_solid |= is_absent;
+            let value = Value::Queued(delivery.clone());
+            durable.journal.put(stored, value, Before::Nothing);
+        }
+    }
+
+    /// A message has left the queue of a session, for its client or for nobody.
+    pub(super) fn note_unqueued(&mut self, key: SessionKey, delivery: &Delivery) {
+        if delivery.place == 0 {
+            return;
+        }
+        if let (Some(serial), Some(durable)) = (self.serial_of(key), &mut self.durable) {
+            let key = Key::Queued(serial, delivery.place);
+            durable.journal.delete(key, Some(delivery.message.clone()));
+        }
+    }
+
+    /// A message goes to the client of a session. One of QoS 2 may leave only when it is known
+    /// for good under which identifier: the client tells it from others by nothing else.
+    pub(super) fn note_in_flight(
+        &mut self,
+        connection: ConnectionKey,
+        key: SessionKey,
+        id: PacketId,
+    ) {
+        let Some(serial) = self.serial_of(key) else {
+            return;
+        };
+        let Some(entry) = self.session(key).outgoing.get(id) else {
+            return;
+        };
+        let value = Value::InFlight(entry.state, entry.message.clone());
+        let is_exact = entry.state == State::AwaitPubRec;
+        if let Some(durable) = &mut self.durable {
+            durable.is_solid |= is_exact;
+            let key = Key::InFlight(serial, id);
+            durable.journal.put(key, value, Before::Nothing);
+        }
+        if is_exact {
+            self.gate(connection, Urgency::Now);
+        }
+    }
+
+    /// PUBREC has come: PUBREL may leave only when that is known for good, or the message might
+    /// be sent once more to a client that has forgotten it.
+    pub(super) fn note_received(&mut self, key: SessionKey, id: PacketId, delivery: &Delivery) {
+        if let Some(serial) = self.serial_of(key) {
+            self.note(
+                Key::InFlight(serial, id),
+                Value::InFlight(State::AwaitPubComp, None),
+                Before::Something(Some(delivery.message.clone())),
+            );
+        }
+    }
+
+    /// A message is no longer in flight.
+    pub(super) fn note_landed(
+        &mut self,
+        key: SessionKey,
+        id: PacketId,
+        delivery: Option<&Delivery>,
+    ) {
+        if let (Some(serial), Some(durable)) = (self.serial_of(key), &mut self.durable) {
+            let message = delivery.map(|delivery| delivery.message.clone());
+            durable.journal.delete(Key::InFlight(serial, id), message);
+        }
+    }
+
+    /// A message of QoS 2 has come.
+    pub(super) fn note_incoming(&mut self, key: SessionKey, id: PacketId, message: &Arc<Message>) {
+        if let Some(serial) = self.serial_of(key) {
+            let value = Value::Incoming(message.clone());
+            self.note(Key::Incoming(serial, id), value, Before::Nothing);
+        }
+    }
+
+    /// A message of QoS 2 was released by its sender, or refused.
+    pub(super) fn note_released(&mut self, key: SessionKey, id: PacketId, message: &Arc<Message>) {
+        if let (Some(serial), Some(durable)) = (self.serial_of(key), &mut self.durable) {
+            let message = Some(message.clone());
+            durable.journal.delete(Key::Incoming(serial, id), message);
+        }
+    }
+
+    /// A message is retained, in the place of `old`.
+    pub(super) fn note_retained(
+        &mut self,
+        message: &Arc<Message>,
+        source: Option<&Source>,
+        old: Option<Arc<Message>>,
+    ) {
+        if self.durable.is_none() || is_own(&message.topic) {
+            return;
+        }
+        let source = source.map(|source| {
+            let port = self.settings.listeners[usize::from(source.listener)].port;
+            (source.client_id.clone(), source.username.clone(), port)
+        });
+        let record = RetainedRecord {
+            serial: self.retained.serial(),
+            source,
+        };
+        let before = match old {
+            Some(old) => Before::Something(Some(old)),
+            None => Before::Nothing,
+        };
+        self.note(
+            Key::Retained(message.topic.clone()),
+            Value::Retained(message.clone(), record),
+            before,
+        );
+    }
+
+    /// A topic has lost its retained message.
+    pub(super) fn note_cleared(&mut self, old: &Arc<Message>) {
+        if let Some(durable) = &mut self.durable
+            && !is_own(&old.topic)
+        {
+            let key = Key::Retained(old.topic.clone());
+            durable.journal.delete(key, Some(old.clone()));
+            durable.is_solid = true;
+        }
+    }
+}
+
+/// What the broker says of itself is said anew by the next one.
+fn is_own(topic: &Topic) -> bool {
+    topic.starts_with("$SYS/")
+}
+
+fn record_of(session: &Session, port: u16) -> SessionRecord {
+    SessionRecord {
+        client_id: session.client_id.clone(),
+        username: session.username.clone(),
+        port,
+        expiry: session.expiry,
+        gone_at: session.gone_at.map(|time| time.0),
+        next_id: session.outgoing.next_id(),
+        will: session.will.as_ref().map(|will| WillRecord {
+            message: will.message.clone(),
+            expiry: will.expiry,
+            delay: will.delay,
+        }),
+    }
+}

@@ -1,0 +1,392 @@
+//! What has changed of the durable state and is not stored yet: the engine's word to the store.
+//!
+//! The engine notes each change under its [`Key`]. Changes coalesce: only the last one under a
+//! key is stored, and what came and went between two batches is never stored at all. Whoever
+//! drives the engine takes a [`Batch`], stores it as a whole, and says so; the batch's number is
+//! what promises to clients wait for.
+
+use crate::message::{Delivery, Message};
+use mqtt_proto::flow::State;
+use mqtt_proto::{Filter, PacketId, SubscriptionOptions, Topic, VarInt};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a stored value is stored under.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// A session, by its serial number; deleting it deletes all that is stored of the session.
+    Session(u64),
+    /// A subscription of a session.
+    Subscription(u64, Box<Filter>),
+    /// A message in the queue of a session, by its place in it.
+    Queued(u64, u64),
+    /// A message or its release on its way to the client of a session.
+    InFlight(u64, PacketId),
+    /// A message of QoS 2 from the client of a session that was not released.
+    Incoming(u64, PacketId),
+    /// The retained message of a topic.
+    Retained(Box<Topic>),
+}
+
+/// What is stored.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// See [`Key::Session`].
+    Session(Box<SessionRecord>),
+    /// See [`Key::Subscription`].
+    Subscription(SubscriptionRecord),
+    /// See [`Key::Queued`].
+    Queued(Delivery),
+    /// See [`Key::InFlight`]; without the message once PUBREC has come.
+    InFlight(State, Option<Delivery>),
+    /// See [`Key::Incoming`].
+    Incoming(Arc<Message>),
+    /// See [`Key::Retained`].
+    Retained(Arc<Message>, RetainedRecord),
+}
+
+/// A session without its subscriptions and messages.
+#[derive(Clone, Debug)]
+pub struct SessionRecord {
+    /// The client identifier.
+    pub client_id: Arc<str>,
+    /// The user name of its last CONNECT.
+    pub username: Option<Arc<str>>,
+    /// The port of the listener that it last came to; 0 for a Unix socket.
+    pub port: u16,
+    /// How many seconds it outlives its connection.
+    pub expiry: u32,
+    /// When it lost its connection, in milliseconds since 1970; `None`: it has one.
+    pub gone_at: Option<u64>,
+    /// The packet identifier that its next message gets.
+    pub next_id: PacketId,
+    /// The will of the connection, or of the lost one while it waits.
+    pub will: Option<WillRecord>,
+}
+
+/// A will.
+#[derive(Clone, Debug)]
+pub struct WillRecord {
+    /// Its message.
+    pub message: Arc<Message>,
+    /// Its message expiry interval in seconds.
+    pub expiry: Option<u32>,
+    /// How many seconds it waits for the client to come back.
+    pub delay: u32,
+}
+
+/// What a subscription asks for.
+#[derive(Clone, Debug)]
+pub struct SubscriptionRecord {
+    /// Its options.
+    pub options: SubscriptionOptions,
+    /// Its identifier.
+    pub identifier: Option<VarInt>,
+    /// Retained messages that it is still to be sent.
+    pub scan: Option<ScanRecord>,
+}
+
+/// How far a subscription has been sent what was retained.
+#[derive(Clone, Debug)]
+pub struct ScanRecord {
+    /// The last topic that was sent.
+    pub after: Option<Box<Topic>>,
+    /// The serial number of the newest retained message that belongs to it.
+    pub until: u64,
+}
+
+/// What is remembered of a retained message besides the message.
+#[derive(Clone, Debug)]
+pub struct RetainedRecord {
+    /// Its serial number.
+    pub serial: u64,
+    /// Who published it, if that was remembered: client identifier, user name, listener's port.
+    pub source: Option<(Arc<str>, Option<Arc<str>>, u16)>,
+}
+
+impl Value {
+    /// The message that this value refers to.
+    pub fn message(&self) -> Option<&Arc<Message>> {
+        match self {
+            Value::Session(_) | Value::Subscription(_) => None,
+            Value::Queued(delivery) => Some(&delivery.message),
+            Value::InFlight(_, delivery) => delivery.as_ref().map(|delivery| &delivery.message),
+            Value::Incoming(message) | Value::Retained(message, _) => Some(message),
+        }
+    }
+}
+
+/// What was under a key before, as the engine knows it.
+#[derive(Debug)]
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// Something, which referred to this message.
+    Something(Option<Arc<Message>>),
+}
+
+#[derive(Debug)]
+enum Change {
+    /// `replaces`: something is stored under this key already.
+    Put {
+        value: Value,
+        replaces: bool,
+    },
+    Delete,
+}
+
+/// One stored value to be: its key, and what is to be stored or that nothing is.
+#[derive(Debug)]
+pub struct Entry {
+    /// Where.
+    pub key: Key,
+    /// What; `None` deletes.
+    pub value: Option<Value>,
+    /// The number of the value's message, 0 if it has none.
+    pub message: u64,
+}
+
+/// Changes that are stored together or not at all.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Counts up by one.
+    pub number: u64,
+    /// Messages that are not stored yet.
+    pub messages: Vec<(u64, Arc<Message>)>,
+    /// Values that change, no key twice.
+    pub entries: Vec<Entry>,
+    /// Messages that nothing refers to any more.
+    pub forgotten: Vec<u64>,
+}
+
+impl Batch {
+    /// Whether there is nothing to store.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.entries.is_empty() && self.forgotten.is_empty()
+    }
+}
+
+/// How soon what is pending should be stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// There is nothing.
+    #[default]
+    None,
+    /// Nobody waits for it.
+    Idle,
+    /// Somebody waits, but it may well have come to nothing in a moment.
+    Soon,
+    /// Somebody waits.
+    Now,
+}
+
+/// Changes that wait to be taken.
+#[derive(Debug)]
+pub struct Journal {
+    pending: HashMap<Key, Change, foldhash::fast::RandomState>,
+    /// Messages that lose one stored reference with the next batch.
+    released: Vec<Arc<Message>>,
+    /// The same, known by their numbers alone.
+    released_numbers: Vec<u64>,
+    /// How many stored values refer to a stored message, where it is more than one.
+    references: HashMap<u64, u32, foldhash::fast::RandomState>,
+    /// The number of the next message to be stored.
+    next_message: u64,
+    /// The number of the next batch to be taken.
+    next_batch: u64,
+    /// All batches up to this one are stored.
+    stored: u64,
+    /// Counts every change, so that one can tell whether something has changed.
+    noted: u64,
+    urgency: Urgency,
+}
+
+impl Journal {
+    /// Goes on with a store whose messages have numbers below `next_message`, and in which these
+    /// messages are referred to more than once.
+    pub fn new(next_message: u64, references: impl IntoIterator<Item = (u64, u32)>) -> Journal {
+        Journal {
+            pending: HashMap::default(),
+            released: Vec::new(),
+            released_numbers: Vec::new(),
+            references: references
+                .into_iter()
+                .filter(|&(_, count)| count > 1)
+                .collect(),
+            next_message: next_message.max(1),
+            next_batch: 1,
+            stored: 0,
+            noted: 0,
+            urgency: Urgency::None,
+        }
+    }
+
+    /// How many changes have been noted.
+    pub fn noted(&self) -> u64 {
+        self.noted
+    }
+
+    /// How soon what is pending should be stored.
+    pub fn urgency(&self) -> Urgency {
+        if self.is_empty() {
+            Urgency::None
+        } else {
+            self.urgency.max(Urgency::Idle)
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.released.is_empty() && self.released_numbers.is_empty()
+    }
+
+    /// Stored messages lose one reference each.
+    pub fn release(&mut self, numbers: Vec<u64>) {
+        self.released_numbers.extend(numbers);
+    }
+
+    /// Says that somebody waits for what is pending.
+    pub fn hurry(&mut self, urgency: Urgency) {
+        self.urgency = self.urgency.max(urgency);
+    }
+
+    /// Notes that `value` is to be stored.
+    pub fn put(&mut self, key: Key, value: Value, before: Before) {
+        self.noted += 1;
+        match self.pending.get_mut(&key) {
+            Some(Change::Put { value: old, .. }) => *old = value,
+            Some(change @ Change::Delete) => {
+                *change = Change::Put {
+                    value,
+                    replaces: true,
+                };
+            }
+            None => {
+                let replaces = matches!(before, Before::Something(_));
+                if let Before::Something(Some(message)) = before {
+                    self.released.push(message);
+                }
+                self.pending.insert(key, Change::Put { value, replaces });
+            }
+        }
+    }
+
+    /// Notes that what is under a key, which referred to `message`, is to be deleted.
+    pub fn delete(&mut self, key: Key, message: Option<Arc<Message>>) {
+        self.noted += 1;
+        match self.pending.get_mut(&key) {
+            Some(change @ Change::Put { replaces: true, .. }) => *change = Change::Delete,
+            Some(Change::Put { .. }) => {
+                self.pending.remove(&key);
+                self.rest();
+            }
+            Some(Change::Delete) => {}
+            None => {
+                self.released.extend(message);
+                self.pending.insert(key, Change::Delete);
+            }
+        }
+    }
+
+    /// Takes one reference of a stored message away; whether it was the last.
+    fn is_last(&mut self, number: u64) -> bool {
+        match self.references.get_mut(&number) {
+            Some(count) if *count > 2 => *count -= 1,
+            Some(_) => {
+                self.references.remove(&number);
+            }
+            None => return true,
+        }
+        false
+    }
+
+    /// Where nothing is pending, nothing is urgent, and no memory is held for it.
+    fn rest(&mut self) {
+        if self.is_empty() {
+            self.urgency = Urgency::None;
+            if self.pending.capacity() > 4096 {
+                self.pending = HashMap::default();
+            }
+        }
+    }
+
+    /// The batch that must be stored before a promise made now may leave; `None`: all is stored.
+    pub fn promise(&self) -> Option<u64> {
+        if self.urgency() > Urgency::None {
+            Some(self.next_batch)
+        } else {
+            (self.stored + 1 < self.next_batch).then(|| self.next_batch - 1)
+        }
+    }
+
+    /// The last batch that is stored, or that has come to nothing.
+    pub fn stored(&self) -> u64 {
+        let is_idle = self.urgency() == Urgency::None && self.stored + 1 == self.next_batch;
+        if is_idle {
+            self.next_batch
+        } else {
+            self.stored
+        }
+    }
+
+    /// All batches up to this one are stored.
+    pub fn handle_stored(&mut self, number: u64) {
+        self.stored = self.stored.max(number);
+    }
+
+    /// Takes what is pending; `None` if that is nothing.
+    pub fn take(&mut self) -> Option<Batch> {
+        if self.urgency() == Urgency::None {
+            return None;
+        }
+        let mut batch = Batch {
+            number: self.next_batch,
+            entries: Vec::with_capacity(self.pending.len()),
+            ..Batch::default()
+        };
+        self.next_batch += 1;
+        for (key, change) in self.pending.drain() {
+            let Change::Put { value, .. } = change else {
+                batch.entries.push(Entry {
+                    key,
+                    value: None,
+                    message: 0,
+                });
+                continue;
+            };
+            let mut number = 0;
+            if let Some(message) = value.message() {
+                number = message.number.get();
+                if number == 0 {
+                    number = self.next_message;
+                    self.next_message += 1;
+                    message.number.set(number);
+                    batch.messages.push((number, message.clone()));
+                } else {
+                    *self.references.entry(number).or_insert(1) += 1;
+                }
+            }
+            batch.entries.push(Entry {
+                key,
+                value: Some(value),
+                message: number,
+            });
+        }
+        for message in std::mem::take(&mut self.released) {
+            let number = message.number.get();
+            if self.is_last(number) {
+                message.number.set(0);
+                batch.forgotten.push(number);
+            }
+        }
+        for number in std::mem::take(&mut self.released_numbers) {
+            if self.is_last(number) {
+                batch.forgotten.push(number);
+            }
+        }
+        self.rest();
+        self.urgency = Urgency::None;
+        // In the order of their keys they are written side by side.
+        batch.entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        Some(batch)
+    }
+}

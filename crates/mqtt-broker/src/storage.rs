@@ -1,0 +1,381 @@
+//! The broker's store while it runs: opened at the start, fed with the engine's batches, asked again
+//! when it refuses.
+
+use crate::broker::{Core, Shared};
+use crate::config::Config;
+use crate::config::options::SyncPolicy;
+use crate::engine::Engine;
+use crate::journal::{Batch, Urgency};
+use crate::log::{Line, Log};
+use crate::store::disk::FileDisk;
+use crate::store::tree::TreeStore;
+use crate::store::writer::{Outcome, Task, Writer};
+use crate::store::{Store, StoreError};
+use crate::time::Time;
+use std::future::pending;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// How long a promise waits for a message that is on its way to a client: if it is acknowledged in
+/// that time, it need not be stored at all.
+const SOON: Duration = Duration::from_millis(2);
+
+/// How long changes wait that nobody waits for.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How long a store that has refused is left alone.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A store that was opened and not yet read.
+pub(crate) struct Opened {
+    store: TreeStore,
+    path: PathBuf,
+    interval: Option<Duration>,
+}
+
+/// What feeds the store.
+pub(crate) struct Storage {
+    path: PathBuf,
+    writer: Writer,
+    /// Wakes the task that tends it.
+    wake: Arc<Notify>,
+    is_awake: bool,
+    /// Whether a batch is being stored.
+    is_busy: bool,
+    /// A batch that was refused, and when it is tried again.
+    refused: Option<(Batch, Instant)>,
+    /// Since when something is to be stored.
+    since: Option<Instant>,
+}
+
+/// Where the configuration wants the store to be.
+pub(crate) fn path_of(config: &Config) -> PathBuf {
+    let folder = std::env::var_os("MOSQUITTO_PERSISTENCE_LOCATION").map(PathBuf::from);
+    let folder = folder.or_else(|| config.persistence_location.clone());
+    folder.unwrap_or_default().join(&config.persistence_file)
+}
+
+/// Opens the store of a configuration, if it wants one.
+///
+/// A damaged one is put aside, and an empty one takes its place.
+///
+/// # Errors
+/// A sentence that says why not, and what to do.
+pub(crate) fn open(config: &Config, log: &mut Log) -> Result<Option<Opened>, String> {
+    if !config.persistence {
+        return Ok(None);
+    }
+    let path = path_of(config);
+    let (syncs, interval) = match config.persistence_sync {
+        SyncPolicy::Always => (true, None),
+        SyncPolicy::Interval(time) => (true, Some(time)),
+        SyncPolicy::Never => (false, None),
+    };
+    let opened = match open_file(&path, syncs, interval.is_none()) {
+        Err(StoreError::Damaged(what)) => {
+            let aside = put_aside(&path).map_err(|error| cannot(&path, &error.into()))?;
+            let what = format!(
+                "{} cannot be read ({what}). It was moved to {}, and nothing was restored.",
+                path.display(),
+                aside.display()
+            );
+            log.line(Line::Failure { what: &what });
+            open_file(&path, syncs, interval.is_none())
+        }
+        opened => opened,
+    };
+    let store = opened.map_err(|error| cannot(&path, &error))?;
+    Ok(Some(Opened {
+        store,
+        path,
+        interval,
+    }))
+}
+
+/// Opens the store at a path, or makes one.
+///
+/// # Errors
+/// See [`TreeStore::open`].
+pub(crate) fn open_file(
+    path: &Path,
+    syncs: bool,
+    syncs_each: bool,
+) -> Result<TreeStore, StoreError> {
+    let disk = FileDisk::open(path, syncs).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => StoreError::InUse,
+        _ => StoreError::Io(error),
+    })?;
+    TreeStore::open(Arc::new(disk), syncs_each).map_err(|error| match error {
+        StoreError::Mosquitto(_) => StoreError::Mosquitto(path.display().to_string()),
+        error => error,
+    })
+}
+
+/// Why a store at a path cannot be used.
+fn cannot(path: &Path, error: &StoreError) -> String {
+    let name = path.display();
+    match error {
+        StoreError::Io(error) => format!(
+            "the store {name} cannot be opened: {}. Check persistence_location and who may write there.",
+            crate::listener::text_of(error)
+        ),
+        error => format!("the store {name} cannot be used: {error}."),
+    }
+}
+
+/// Gives a damaged file another name; returns it.
+fn put_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let aside = free_name(path);
+    std::fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+/// A name for a damaged file that no other has.
+fn free_name(path: &Path) -> PathBuf {
+    let mut number = 1;
+    loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".damaged-{number}"));
+        let name = PathBuf::from(name);
+        if !name.exists() {
+            return name;
+        }
+        number += 1;
+    }
+}
+
+impl Opened {
+    /// Brings the engine to the state that was stored.
+    pub(crate) fn restore(&mut self, engine: &mut Engine, now: Time, log: &mut Log) {
+        let head = engine.settings().queue_head;
+        let mut restoring = engine.restore(now);
+        let restored = self.store.restore(head, &mut |thing| restoring.take(thing));
+        let found = restored.unwrap_or_else(|error| {
+            let what = format!("{} was not read to its end: {error}.", self.path.display());
+            log.line(Line::Failure { what: &what });
+            crate::store::Found {
+                damaged: 1,
+                ..Default::default()
+            }
+        });
+        let damaged = found.damaged;
+        let counts = restoring.finish(found);
+        for (count, what) in [
+            (counts.messages, "base messages"),
+            (counts.retained, "retained messages"),
+            (counts.sessions, "clients"),
+            (counts.subscriptions, "subscriptions"),
+            (counts.deliveries, "client messages"),
+        ] {
+            log.line(Line::Restored { count, what });
+        }
+        if damaged > 0 {
+            self.keep_damaged(damaged, log);
+        }
+        if let Err(error) = self.store.forget_broken() {
+            log.line(Line::Failure {
+                what: &cannot(&self.path, &error),
+            });
+        }
+    }
+
+    /// Keeps a copy of a file of which not everything could be read.
+    fn keep_damaged(&self, damaged: usize, log: &mut Log) {
+        let aside = free_name(&self.path);
+        let kept = match std::fs::copy(&self.path, &aside) {
+            Ok(_) => format!("A copy of the file as it was is in {}.", aside.display()),
+            Err(error) => format!("It could not be copied: {error}."),
+        };
+        let what = format!(
+            "{} parts of {} could not be read and were left out. {kept}",
+            damaged,
+            self.path.display()
+        );
+        log.line(Line::Failure { what: &what });
+    }
+
+    /// From here on it is fed.
+    pub(crate) fn start(self) -> std::io::Result<(Storage, UnboundedReceiver<Outcome>)> {
+        let (writer, outcomes) = Writer::start(Box::new(self.store), self.interval)?;
+        let storage = Storage {
+            path: self.path,
+            writer,
+            wake: Arc::new(Notify::new()),
+            is_awake: false,
+            is_busy: false,
+            refused: None,
+            since: None,
+        };
+        Ok((storage, outcomes))
+    }
+}
+
+impl Storage {
+    /// Something has happened in the engine: wakes the task that tends the store, if it has to
+    /// look.
+    pub(crate) fn look(&mut self, engine: &Engine) {
+        let urgency = engine.batch_urgency();
+        if urgency == Urgency::None {
+            self.since = None;
+        }
+        let is_wanted = !self.is_busy && (urgency > Urgency::None || engine.has_wanted());
+        let is_new = self.since.is_none() || urgency == Urgency::Now || engine.has_wanted();
+        if is_wanted && is_new && !self.is_awake {
+            self.since.get_or_insert_with(Instant::now);
+            self.is_awake = true;
+            self.wake.notify_one();
+        }
+    }
+
+    /// Gives the store what is due; says when to look again.
+    fn feed(&mut self, engine: &mut Engine) -> Option<Instant> {
+        self.is_awake = false;
+        if self.is_busy {
+            return None;
+        }
+        let now = Instant::now();
+        if let Some((batch, again)) = self.refused.take() {
+            if again > now {
+                self.refused = Some((batch, again));
+                return Some(again);
+            }
+            self.commit(batch);
+            return None;
+        }
+        let since = *self.since.get_or_insert(now);
+        let due = match engine.batch_urgency() {
+            _ if engine.has_wanted() => now,
+            Urgency::None => {
+                self.since = None;
+                return None;
+            }
+            Urgency::Idle => since + IDLE,
+            Urgency::Soon => since + SOON,
+            Urgency::Now => now,
+        };
+        if due > now {
+            return Some(due);
+        }
+        self.since = None;
+        if let Some(batch) = engine.poll_batch() {
+            self.commit(batch);
+        }
+        while let Some(wanted) = engine.poll_wanted() {
+            self.writer.send(Task::Load(wanted));
+        }
+        None
+    }
+
+    fn commit(&mut self, batch: Batch) {
+        self.is_busy = true;
+        self.writer.send(Task::Commit(batch));
+    }
+}
+
+impl Core {
+    /// The store has done something.
+    fn handle_outcome(&mut self, outcome: Outcome) {
+        let now = self.now();
+        let Some(storage) = &mut self.storage else {
+            return;
+        };
+        match outcome {
+            Outcome::Stored(batch, orphans) => {
+                storage.is_busy = false;
+                self.engine.handle_orphans(orphans);
+                self.engine.handle_stored(batch);
+            }
+            Outcome::Refused(batch, error) => {
+                storage.is_busy = false;
+                storage.refused = Some((batch, Instant::now() + RETRY));
+                self.engine.handle_refused(now, &error.to_string());
+            }
+            Outcome::Loaded(wanted, Ok(deliveries)) => {
+                self.engine.handle_loaded(now, wanted, deliveries);
+            }
+            Outcome::Loaded(wanted, Err(error)) => {
+                self.engine.handle_refused(now, &error.to_string());
+                storage.writer.send(Task::Load(wanted));
+            }
+            Outcome::Unsafe(error) => self.engine.handle_refused(now, &error.to_string()),
+        }
+        self.settle(None);
+    }
+
+    fn log_saving(&mut self) {
+        if let Some(storage) = &self.storage {
+            let path = storage.path.display().to_string();
+            self.log_line(Line::Saving { path: &path });
+        }
+    }
+
+    /// Gives the store what it does not have yet; `false` if it has all.
+    fn commit_rest(&mut self) -> bool {
+        let Some(storage) = &mut self.storage else {
+            return false;
+        };
+        if storage.is_busy {
+            return true;
+        }
+        let refused = storage.refused.take().map(|(batch, _)| batch);
+        match refused.or_else(|| self.engine.poll_batch()) {
+            Some(batch) => storage.commit(batch),
+            None => return false,
+        }
+        true
+    }
+
+    fn feed_storage(&mut self) -> Option<Instant> {
+        let storage = self.storage.as_mut()?;
+        storage.feed(&mut self.engine)
+    }
+}
+
+/// Tends the store as long as the broker runs.
+pub(crate) async fn tend(
+    shared: Arc<Shared>,
+    outcomes: Option<UnboundedReceiver<Outcome>>,
+    ending: Arc<Notify>,
+) -> Option<UnboundedReceiver<Outcome>> {
+    let mut outcomes = outcomes?;
+    let wake = shared.with(|core| core.storage.as_ref().map(|s| s.wake.clone()))?;
+    loop {
+        let due = shared.with(Core::feed_storage);
+        let timer = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due.into()).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            outcome = outcomes.recv() => match outcome {
+                Some(outcome) => shared.with(|core| core.handle_outcome(outcome)),
+                None => return None,
+            },
+            () = ending.notified() => return Some(outcomes),
+            () = wake.notified() => {}
+            () = timer => {}
+        }
+    }
+}
+
+/// Stores what is left when the broker ends: all clients have been let go.
+pub(crate) async fn close(shared: &Shared, outcomes: &mut UnboundedReceiver<Outcome>) {
+    shared.with(Core::log_saving);
+    while shared.with(Core::commit_rest) {
+        match outcomes.recv().await {
+            Some(Outcome::Refused(_, error)) => {
+                let what = format!("the last changes could not be stored: {error}.");
+                shared.log(Line::Failure { what: &what });
+                break;
+            }
+            Some(outcome) => shared.with(|core| core.handle_outcome(outcome)),
+            None => break,
+        }
+    }
+    // Ends the thread, and closes the file.
+    drop(shared.with(|core| core.storage.take()));
+}

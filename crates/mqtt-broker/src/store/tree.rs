@@ -1,0 +1,441 @@
+//! The store as a tree in one file, on `redb`: a batch is a transaction, a commit is one sync.
+
+use super::disk::{Adapter, Disk};
+use super::form::{self, Kind, StoredDelivery};
+use super::{Found, Portion, Restored, Store, StoreError};
+use crate::journal::{Batch, Key};
+use crate::message::{Delivery, Message};
+use redb::{
+    Builder, Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable,
+    Table, TableDefinition,
+};
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+const STATE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("state");
+
+/// Bytes of the file that are kept in memory. What is stored is hardly ever read again.
+const CACHE: usize = 16 * 1024 * 1024;
+
+/// What a database of Mosquitto begins with.
+pub(super) const MOSQUITTO: [u8; 15] = *b"\x00\xB5\x00mosquitto db";
+
+/// A store in a file.
+pub struct TreeStore {
+    disk: Arc<dyn Disk>,
+    /// `None` after an error, which may have left it between two states.
+    database: Option<Database>,
+    /// Whether every commit is brought to safety, or only a [`sync`](Store::sync).
+    syncs_each: bool,
+    /// Keys that [`restore`](Store::restore) could make nothing of.
+    broken: Vec<Vec<u8>>,
+}
+
+impl TreeStore {
+    /// Opens what is on a disk, or begins anew on an empty one.
+    ///
+    /// # Errors
+    /// It is no store, or it cannot be read.
+    pub fn open(disk: Arc<dyn Disk>, syncs_each: bool) -> Result<TreeStore, StoreError> {
+        let mut first = [0; MOSQUITTO.len()];
+        if disk.len()? >= first.len() as u64 {
+            disk.read(0, &mut first)?;
+            if first == MOSQUITTO {
+                return Err(StoreError::Mosquitto(String::new()));
+            }
+        }
+        let mut store = TreeStore {
+            disk,
+            database: None,
+            syncs_each,
+            broken: Vec::new(),
+        };
+        store.reopen()?;
+        store.check_version()?;
+        Ok(store)
+    }
+
+    /// The file as it is now, opened again if an error has closed it.
+    fn reopen(&mut self) -> Result<&Database, StoreError> {
+        if self.database.is_none() {
+            let adapter = Adapter {
+                disk: self.disk.clone(),
+            };
+            let opened = Builder::new()
+                .set_cache_size(CACHE)
+                .create_with_backend(adapter);
+            self.database = Some(opened.map_err(opening_failed)?);
+        }
+        Ok(self
+            .database
+            .as_ref()
+            .expect("it was opened, or was open before"))
+    }
+
+    fn check_version(&mut self) -> Result<(), StoreError> {
+        let key = form::start_of(Kind::Version as u8);
+        let transaction = self.reopen()?.begin_write().map_err(failed)?;
+        let found = {
+            let mut state = transaction.open_table(STATE).map_err(failed)?;
+            let found = state.get(&key[..]).map_err(failed)?;
+            let found = found.map(|value| form::parse_version(value.value()));
+            if found.is_none() {
+                let version = form::version_bytes(form::VERSION);
+                state.insert(&key[..], &version[..]).map_err(failed)?;
+            }
+            found
+        };
+        match found {
+            None => transaction.commit().map_err(failed),
+            Some(Some(form::VERSION)) => transaction.abort().map_err(failed),
+            Some(Some(found)) if found > form::VERSION => Err(StoreError::TooNew {
+                found,
+                known: form::VERSION,
+            }),
+            Some(_) => Err(StoreError::Damaged("it has no version".to_owned())),
+        }
+    }
+
+    /// Deletes what [`restore`](Store::restore) could make nothing of.
+    ///
+    /// # Errors
+    /// As [`commit`](Store::commit).
+    pub fn forget_broken(&mut self) -> Result<(), StoreError> {
+        let broken = std::mem::take(&mut self.broken);
+        if broken.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.reopen()?.begin_write().map_err(failed)?;
+        {
+            let mut state = transaction.open_table(STATE).map_err(failed)?;
+            for key in broken {
+                state.remove(&key[..]).map_err(failed)?;
+            }
+        }
+        transaction.commit().map_err(failed)
+    }
+
+    fn try_commit(&mut self, batch: &Batch) -> Result<Vec<u64>, StoreError> {
+        let syncs_each = self.syncs_each;
+        let mut transaction = self.reopen()?.begin_write().map_err(failed)?;
+        if !syncs_each {
+            transaction
+                .set_durability(Durability::None)
+                .map_err(failed)?;
+        }
+        let mut orphans = Vec::new();
+        {
+            let mut state = transaction.open_table(STATE).map_err(failed)?;
+            for (number, message) in &batch.messages {
+                let key = form::message_key(*number);
+                let value = form::message_bytes(&key, message);
+                state.insert(&key[..], &value[..]).map_err(failed)?;
+            }
+            for entry in &batch.entries {
+                let key = form::key_bytes(&entry.key);
+                match &entry.value {
+                    Some(value) => {
+                        let value = form::value_bytes(&key, value, entry.message);
+                        state.insert(&key[..], &value[..]).map_err(failed)?;
+                    }
+                    None => {
+                        state.remove(&key[..]).map_err(failed)?;
+                    }
+                }
+            }
+            for number in &batch.forgotten {
+                let key = form::message_key(*number);
+                state.remove(&key[..]).map_err(failed)?;
+            }
+            for entry in &batch.entries {
+                if let (Key::Session(serial), None) = (&entry.key, &entry.value) {
+                    end_session(&mut state, *serial, &mut orphans)?;
+                }
+            }
+        }
+        transaction.commit().map_err(failed)?;
+        Ok(orphans)
+    }
+}
+
+/// Removes all that a session had; collects the messages of what is left of its queue.
+fn end_session(
+    state: &mut Table<'_, &'static [u8], &'static [u8]>,
+    serial: u64,
+    orphans: &mut Vec<u64>,
+) -> Result<(), StoreError> {
+    for kind in [
+        Kind::Subscription,
+        Kind::Queued,
+        Kind::InFlight,
+        Kind::Incoming,
+    ] {
+        let (from, to) = (
+            form::numbered(kind, serial),
+            form::numbered(kind, serial + 1),
+        );
+        if kind == Kind::Queued {
+            for entry in state.range(&from[..]..&to[..]).map_err(failed)? {
+                let (key, value) = entry.map_err(failed)?;
+                let stored = form::parse_queued(key.value(), value.value());
+                orphans.extend(stored.map(|delivery| delivery.message));
+            }
+        }
+        state
+            .retain_in(&from[..]..&to[..], |_, _| false)
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+impl Store for TreeStore {
+    fn restore(
+        &mut self,
+        head: usize,
+        take: &mut dyn FnMut(Restored),
+    ) -> Result<Found, StoreError> {
+        let transaction = self.reopen()?.begin_read().map_err(failed)?;
+        let state = transaction.open_table(STATE).map_err(failed)?;
+        let mut restoring = Restoring {
+            state,
+            head,
+            references: HashMap::new(),
+            shared: HashMap::new(),
+            found: Found::default(),
+            broken: Vec::new(),
+        };
+        restoring.count();
+        restoring.look_at_messages();
+        for kind in Kind::Session as u8..=Kind::Retained as u8 {
+            restoring.restore(kind, take);
+        }
+        let Restoring { found, broken, .. } = restoring;
+        self.broken = broken;
+        Ok(found)
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<Vec<u64>, StoreError> {
+        let committed = self.try_commit(batch);
+        if committed.is_err() {
+            // It refuses to go on after an error. Opened anew, it is what was committed last.
+            self.database = None;
+        }
+        committed
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        let synced = self
+            .reopen()
+            .and_then(|database| database.begin_write().map_err(failed))
+            .and_then(|transaction| transaction.commit().map_err(failed));
+        if synced.is_err() {
+            self.database = None;
+        }
+        synced
+    }
+
+    fn load(&mut self, session: u64, behind: u64, count: usize) -> Result<Portion, StoreError> {
+        let transaction = self.reopen()?.begin_read().map_err(failed)?;
+        let state = transaction.open_table(STATE).map_err(failed)?;
+        let from = form::key_bytes(&Key::Queued(session, behind.saturating_add(1)));
+        let to = form::numbered(Kind::Queued, session + 1);
+        let mut deliveries = Vec::new();
+        for entry in state.range(&from[..]..&to[..]).map_err(failed)?.take(count) {
+            let (key, value) = entry.map_err(failed)?;
+            let (Some(Key::Queued(_, place)), Some(stored)) = (
+                form::parse_key(key.value()),
+                form::parse_queued(key.value(), value.value()),
+            ) else {
+                continue;
+            };
+            if let Some(message) = message(&state, stored.message) {
+                deliveries.push(delivery(stored, message.into(), place));
+            }
+        }
+        Ok(Portion {
+            session,
+            deliveries,
+        })
+    }
+}
+
+type State = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// Reads one message.
+fn message(state: &State, number: u64) -> Option<Message> {
+    let key = form::message_key(number);
+    let value = state.get(&key[..]).ok()??;
+    form::parse_message(&key, value.value(), number)
+}
+
+fn delivery(stored: StoredDelivery, message: Arc<Message>, place: u64) -> Delivery {
+    Delivery {
+        message,
+        qos: stored.qos,
+        retain: stored.retain,
+        identifiers: stored.identifiers,
+        share: stored.share,
+        place,
+    }
+}
+
+/// One walk through all that is stored.
+struct Restoring {
+    state: State,
+    head: usize,
+    /// How many things refer to each message; after the count only where it is more than one.
+    references: HashMap<u64, u32>,
+    /// Messages that several things refer to, once the first of them was met.
+    shared: HashMap<u64, Arc<Message>>,
+    found: Found,
+    broken: Vec<Vec<u8>>,
+}
+
+impl Restoring {
+    /// Hands out all entries of a kind. Where the tree itself cannot be read, the rest of this
+    /// kind is given up.
+    fn for_each(&mut self, kind: u8, mut entry: impl FnMut(&mut Restoring, &[u8], &[u8])) {
+        let (from, to) = (form::start_of(kind), form::start_of(kind + 1));
+        let Ok(range) = self.state.range(&from[..]..&to[..]) else {
+            self.found.damaged += 1;
+            return;
+        };
+        for next in range {
+            match next {
+                Ok((key, value)) => entry(self, key.value(), value.value()),
+                Err(_) => {
+                    self.found.damaged += 1;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Counts how many things refer to each message.
+    fn count(&mut self) {
+        for kind in Kind::Queued as u8..=Kind::Retained as u8 {
+            self.for_each(kind, |this, key, value| {
+                if let Some(number) = message_of(key, value) {
+                    *this.references.entry(number).or_default() += 1;
+                }
+            });
+        }
+    }
+
+    /// Finds the highest number, and messages that nothing refers to any more.
+    fn look_at_messages(&mut self) {
+        let mut unused = Vec::new();
+        self.for_each(Kind::Message as u8, |this, key, _| {
+            let number = key[1..].try_into().map(u64::from_be_bytes).unwrap_or(0);
+            this.found.next_message = this.found.next_message.max(number + 1);
+            if this.references.contains_key(&number) {
+                this.found.messages += 1;
+            } else {
+                unused.push(key.to_vec());
+            }
+        });
+        self.broken.append(&mut unused);
+        self.references.retain(|_, count| *count > 1);
+        self.references.shrink_to_fit();
+        self.found.references = self.references.iter().map(|(&n, &c)| (n, c)).collect();
+    }
+
+    fn restore(&mut self, kind: u8, take: &mut dyn FnMut(Restored)) {
+        // Of the queue that is walked through now: its session, and how many it has had.
+        let mut queue = (0, 0);
+        self.for_each(kind, |this, key, value| {
+            match this.restored(key, value, &mut queue) {
+                Some(restored) => take(restored),
+                None => {
+                    this.found.damaged += 1;
+                    this.broken.push(key.to_vec());
+                }
+            }
+        });
+    }
+
+    fn restored(&mut self, key: &[u8], value: &[u8], queue: &mut (u64, usize)) -> Option<Restored> {
+        Some(match form::parse_key(key)? {
+            Key::Session(serial) => Restored::Session(serial, form::parse_session(key, value)?),
+            Key::Subscription(serial, filter) => {
+                Restored::Subscription(serial, filter, form::parse_subscription(key, value)?)
+            }
+            Key::Queued(serial, place) => {
+                let stored = form::parse_queued(key, value)?;
+                if queue.0 != serial {
+                    *queue = (serial, 0);
+                }
+                queue.1 += 1;
+                if queue.1 > self.head {
+                    return Some(Restored::Behind(serial, place, stored.size));
+                }
+                let message = self.message(stored.message)?;
+                Restored::Queued(serial, delivery(stored, message, place))
+            }
+            Key::InFlight(serial, id) => {
+                let (state, stored) = form::parse_in_flight(key, value)?;
+                let delivery = match stored {
+                    Some(stored) => {
+                        let message = self.message(stored.message)?;
+                        Some(delivery(stored, message, 0))
+                    }
+                    None => None,
+                };
+                Restored::InFlight(serial, id, state, delivery)
+            }
+            Key::Incoming(serial, id) => {
+                let number = form::parse_incoming(key, value)?;
+                Restored::Incoming(serial, id, self.message(number)?)
+            }
+            Key::Retained(_) => {
+                let (number, record) = form::parse_retained(key, value)?;
+                Restored::Retained(self.message(number)?, record)
+            }
+        })
+    }
+
+    fn message(&mut self, number: u64) -> Option<Arc<Message>> {
+        if let Some(message) = self.shared.get(&number) {
+            return Some(message.clone());
+        }
+        let message = Arc::new(message(&self.state, number)?);
+        if self.references.contains_key(&number) {
+            self.shared.insert(number, message.clone());
+        }
+        Some(message)
+    }
+}
+
+/// The message that a value refers to.
+fn message_of(key: &[u8], value: &[u8]) -> Option<u64> {
+    match form::parse_key(key)? {
+        Key::Queued(..) => Some(form::parse_queued(key, value)?.message),
+        Key::InFlight(..) => Some(form::parse_in_flight(key, value)?.1?.message),
+        Key::Incoming(..) => form::parse_incoming(key, value),
+        Key::Retained(_) => Some(form::parse_retained(key, value)?.0),
+        Key::Session(_) | Key::Subscription(..) => None,
+    }
+}
+
+fn opening_failed(error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse,
+        error => failed(error),
+    }
+}
+
+/// What `redb` says, in our terms: what the system refused, or what it could not read.
+fn failed(error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        redb::Error::Io(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+            ) =>
+        {
+            StoreError::Io(error)
+        }
+        error => StoreError::Damaged(error.to_string()),
+    }
+}

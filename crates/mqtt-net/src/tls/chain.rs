@@ -168,6 +168,33 @@ impl Walk<'_> {
     }
 }
 
+/// The authorities above a certificate, up to the one below the root, which everybody has anyway.
+pub(super) fn issuers(
+    certificate: &CertificateDer<'_>,
+    authorities: &[CertificateDer<'static>],
+) -> Vec<CertificateDer<'static>> {
+    let mut found: Vec<CertificateDer<'static>> = Vec::new();
+    let mut current = certificate.clone().into_owned();
+    while found.len() < MAX_STEPS {
+        let Some(parsed) = names::parse(&current) else {
+            break;
+        };
+        let issuer = authorities.iter().find(|one| {
+            names::parse(one).is_some_and(|above| {
+                above.subject().as_raw() == parsed.issuer().as_raw()
+                    && above.subject().as_raw() != above.issuer().as_raw()
+                    && parsed.verify_signature(Some(above.public_key())).is_ok()
+            })
+        });
+        let Some(issuer) = issuer.filter(|issuer| !found.contains(issuer)) else {
+            break;
+        };
+        current = issuer.clone();
+        found.push(current.clone());
+    }
+    found
+}
+
 fn bad(certificate: &X509Certificate<'_>, why: &str) -> TlsError {
     TlsError::BadCertificate {
         name: names::short(certificate.subject()),

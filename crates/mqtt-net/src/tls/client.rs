@@ -60,11 +60,11 @@ impl ClientOptions {
     /// A file cannot be used.
     pub fn load(&self, ask: &Passphrase<'_>) -> Result<ClientConfig, FileError> {
         let provider = provider(self.ciphers.as_ref());
+        let named = files::authorities(self.ca_file.as_deref(), self.ca_dir.as_deref())?;
         let identity = match (&self.cert, &self.key) {
-            (Some(cert), Some(key)) => Some(files::identity(&provider, cert, key, ask)?),
+            (Some(cert), Some(key)) => Some(files::identity(&provider, cert, key, &named, ask)?),
             _ => None,
         };
-        let named = files::authorities(self.ca_file.as_deref(), self.ca_dir.as_deref())?;
         let mut roots = files::roots(&named);
         if self.use_os_certs {
             trust_the_system(&mut roots);

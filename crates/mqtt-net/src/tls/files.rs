@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::sign::CertifiedKey;
 
 use super::encrypted::{self, Passphrase};
-use super::names;
+use super::{chain, names};
 
 /// A file that TLS needs cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,6 +154,8 @@ fn key(path: &Path, ask: &Passphrase<'_>) -> Result<PrivateKeyDer<'static>, File
 }
 
 /// A certificate with its chain and key, ready to sign, once it is sure that they belong together.
+/// If there is no chain in its file, `authorities` may complete it, as OpenSSL does: the other side
+/// may know only the last of them.
 ///
 /// # Errors
 /// A file cannot be used, or the key is another one's.
@@ -161,9 +163,10 @@ pub(super) fn identity(
     provider: &CryptoProvider,
     certificate: &Path,
     key_file: &Path,
+    authorities: &[CertificateDer<'static>],
     ask: &Passphrase<'_>,
 ) -> Result<Arc<CertifiedKey>, FileError> {
-    let chain = certificates("certificate", certificate)?;
+    let mut chain = certificates("certificate", certificate)?;
     let key = key(key_file, ask)?;
     let signer = provider.key_provider.load_private_key(key).map_err(|_| {
         let problem =
@@ -180,6 +183,9 @@ pub(super) fn identity(
             certificate.display()
         );
         return Err(FileError::new("key", key_file, problem));
+    }
+    if chain.len() == 1 {
+        chain.extend(chain::issuers(&chain[0], authorities));
     }
     Ok(Arc::new(CertifiedKey::new(chain, signer)))
 }

@@ -58,9 +58,9 @@ impl ServerOptions {
     /// A file cannot be used.
     pub fn load(&self, ask: &Passphrase<'_>) -> Result<ServerConfig, FileError> {
         let provider = provider(self.ciphers.as_ref());
-        let identity = files::identity(&provider, &self.cert, &self.key, ask)?;
         // They are read in any case, so that a wrong file is known at the start.
         let named = files::authorities(self.ca_file.as_deref(), self.ca_dir.as_deref())?;
+        let identity = files::identity(&provider, &self.cert, &self.key, &named, ask)?;
         let revocations = match &self.crl_file {
             Some(path) => files::revocations(path)?,
             None => Vec::new(),

@@ -129,6 +129,24 @@ async fn a_client_that_knows_the_authority_gets_in() {
 }
 
 #[tokio::test]
+async fn a_server_completes_its_chain_from_its_authorities() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = std::fs::read_to_string(FILES.path("server-chain.crt")).unwrap();
+    let alone = folder.path().join("server.crt");
+    let end = chain.find("-----END").unwrap() + 26;
+    std::fs::write(&alone, &chain[..end]).unwrap();
+    let mut server = ServerOptions {
+        cert: alone,
+        ..server("server-chain")
+    };
+    let met = meet(&server, &client("ca.crt"), Some("localhost")).await;
+    assert!(matches!(met.client, Err(TlsError::UnknownIssuer { .. })));
+    server.ca_file = Some(FILES.path("middle-ca.crt"));
+    let met = meet(&server, &client("ca.crt"), Some("localhost")).await;
+    check(met.client, "pong TLSv1.3");
+}
+
+#[tokio::test]
 async fn a_certificate_is_refused_with_its_exact_reason() {
     let expired = format!("the certificate of 'localhost' expired on {EXPIRED_ON}");
     for (certificate, ca, host, expected) in [

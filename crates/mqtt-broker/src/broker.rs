@@ -16,6 +16,7 @@ use crate::rules;
 use crate::storage::{self, Storage};
 use crate::store::writer::Outcome;
 use crate::time::Time;
+use crate::tls::Keyring;
 use bytes::Bytes;
 use std::future::Future;
 use std::io;
@@ -23,6 +24,7 @@ use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long the broker waits for clients to read its goodbye.
@@ -34,6 +36,8 @@ pub struct Broker {
     log: Log,
     doors: Vec<Door>,
     gates: Vec<Arc<Gate>>,
+    keys: Keyring,
+    store: Option<storage::Opened>,
 }
 
 /// What is asked of a broker while it runs.
@@ -59,7 +63,14 @@ impl Broker {
     /// # Errors
     /// A listener that could not be opened; the log has the system's words for it.
     pub fn bind(mut config: Config, mut log: Log) -> Result<Broker, StartError> {
-        let gates = doors::gates(&config, &mut log)?;
+        let store = storage::open(&config, &mut log).map_err(|what| {
+            log.line(Line::Failure { what: &what });
+            log.flush();
+            StartError::of_store(what)
+        })?;
+        let mut keys = Keyring::default();
+        let gates = doors::gates(&config, &keys, &mut log)?;
+        keys.close();
         let opened = listener::open(&mut config, &mut log);
         log.flush();
         Ok(Broker {
@@ -67,6 +78,8 @@ impl Broker {
             log,
             doors: opened?,
             gates,
+            keys,
+            store,
         })
     }
 
@@ -122,18 +135,24 @@ impl Broker {
     pub async fn run(self, mut requests: impl AsyncFnMut() -> Request) -> io::Result<()> {
         let Broker {
             config,
-            mut log,
+            log,
             doors,
             gates,
+            keys,
+            store,
         } = self;
-        log.line(Line::Running {
+        let mut core = Core::new(config, log, gates, keys);
+        let outcomes = core.restore(store)?;
+        core.log.line(Line::Running {
             program: PROGRAM,
             version: VERSION,
         });
-        log.flush();
+        core.log.flush();
         let shared = Arc::new(Shared {
-            core: Mutex::new(Core::new(config, log, gates)),
+            core: Mutex::new(core),
         });
+        let ending = Arc::new(Notify::new());
+        let tending = tokio::spawn(storage::tend(shared.clone(), outcomes, ending.clone()));
         let mut doors = doors::Doors::start(&shared, doors)?;
         let keeper = tokio::spawn(keep(shared.clone()));
         let (answers, answered) = unbounded_channel();
@@ -154,11 +173,11 @@ impl Broker {
             () = all_written(&shared) => {}
         }
         keeper.abort();
+        logins.abort();
         ending.notify_one();
         if let Ok(Some(mut outcomes)) = tending.await {
             storage::close(&shared, &mut outcomes).await;
         }
-        logins.abort();
         shared.with(|core| {
             core.settle(None);
             core.log.line(Line::Terminating {
@@ -245,6 +264,7 @@ pub(crate) struct Core {
     log: Log,
     /// The ways in, by listener.
     gates: Vec<Arc<Gate>>,
+    keys: Keyring,
     /// When the log last heard that there are no more sockets.
     complained: Option<Instant>,
     clock: Clock,
@@ -290,7 +310,7 @@ impl Clock {
 }
 
 impl Core {
-    fn new(config: Config, log: Log, gates: Vec<Arc<Gate>>) -> Core {
+    fn new(config: Config, log: Log, gates: Vec<Arc<Gate>>, keys: Keyring) -> Core {
         let clock = Clock::new();
         let settings = rules::settings(&config, &log);
         Core {
@@ -299,6 +319,7 @@ impl Core {
             config,
             log,
             gates,
+            keys,
             complained: None,
             clock,
             wakers: Vec::new(),

@@ -11,6 +11,7 @@ pub mod number;
 pub mod options;
 mod parse;
 pub(crate) mod text;
+mod tls;
 pub mod value;
 
 pub use fault::{Fault, Faults};
@@ -99,6 +100,10 @@ fn finish(mut reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
             .unwrap_or_default();
         local_listeners(&model, &security, per_listener, &files, ports)
     };
+    let faults = tls::check(&config);
+    if !faults.is_empty() {
+        return Err(Faults(faults));
+    }
     Ok(Loaded { config, notes })
 }
 

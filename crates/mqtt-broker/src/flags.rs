@@ -26,6 +26,8 @@ pub struct Flags {
     pub daemon: bool,
     /// `--test-config`: check the file and end.
     pub test_config: bool,
+    /// `--tls-keylog`: where to append the secrets of TLS connections.
+    pub tls_keylog: Option<PathBuf>,
 }
 
 /// What the command line asks for.
@@ -126,11 +128,15 @@ fn rare_arguments() -> [Arg; 3] {
             .long("help")
             .action(ArgAction::Help)
             .help("Print this and end"),
-        // Known so that whoever uses it with Mosquitto is told, instead of guessing.
         Arg::new("tls-keylog")
             .long("tls-keylog")
             .value_name("FILE")
-            .hide(true),
+            .value_parser(value_parser!(PathBuf))
+            .overrides_with("tls-keylog")
+            .help(
+                "Append the secrets of TLS connections to this file, so that Wireshark can read \
+                 along; for tests only",
+            ),
     ]
 }
 
@@ -157,10 +163,8 @@ fn wish(matches: &ArgMatches) -> Result<Flags, String> {
         quiet: matches.get_flag("quiet"),
         daemon: matches.get_flag("daemon"),
         test_config: matches.get_flag("test-config"),
+        tls_keylog: matches.get_one::<PathBuf>("tls-keylog").cloned(),
     };
-    if matches.contains_id("tls-keylog") {
-        return Err("Error: --tls-keylog has no use here: there are no TLS listeners yet.".into());
-    }
     if flags.ports.len() > MAX_PORTS {
         return Err(format!(
             "Error: -p may be given {MAX_PORTS} times, and here it is given {} times.\n  \
@@ -392,7 +396,7 @@ mod tests {
             &["listener 1883", "allow_anonymous true"],
         );
         check_error("--test-config", &["-c FILE --test-config"]);
-        check_error("--tls-keylog x", &["--tls-keylog"]);
+        check_error("--tls-keylog", &["--tls-keylog"]);
         check_error(&"-p 1 ".repeat(11), &["10 times", "11 times"]);
     }
 
@@ -410,7 +414,7 @@ mod tests {
         ] {
             assert!(help.contains(flag), "{flag}: {help}");
         }
-        assert!(!help.contains("tls-keylog"), "{help}");
+        assert!(help.contains("tls-keylog"), "{help}");
         assert_eq!(parsed("-h").0, Ok(Wish::Print(help)));
         let version = format!("mqtt-broker {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(parsed("--version").0, Ok(Wish::Print(version)));

@@ -27,7 +27,8 @@ impl Gate {
         config: &Config,
         listener: &Listener,
         number: usize,
-    ) -> Result<Gate, String> {
+        tls: Option<tls::ServerConfig>,
+    ) -> Gate {
         let websocket = match listener.protocol {
             Protocol::Mqtt => None,
             Protocol::WebSockets => Some(ServerRules {
@@ -35,14 +36,14 @@ impl Gate {
                 longest_head: config.packet_buffer_size as usize,
             }),
         };
-        Ok(Gate {
+        Gate {
             listener: number,
             proxy: listener.enable_proxy_protocol,
             needs_proxied_tls: listener.proxy_protocol_v2_require_tls,
-            needs_proxied_certificate: false,
-            tls: None,
+            needs_proxied_certificate: listener.require_certificate,
+            tls,
             websocket,
-        })
+        }
     }
 
     /// Whether MQTT begins with the first byte.

@@ -36,6 +36,7 @@ mod storage;
 pub mod store;
 mod sys;
 pub mod time;
+mod tls;
 mod topics;
 mod trie;
 

@@ -36,17 +36,6 @@ impl StartError {
     }
 }
 
-impl StartError {
-    /// Not a door, but the store behind them could not be opened.
-    pub(crate) fn of_store(what: String) -> StartError {
-        StartError {
-            port: 0,
-            host: None,
-            source: io::Error::other(what),
-        }
-    }
-}
-
 /// A socket that listens, and the number of the listener in the configuration that it is for.
 pub(crate) struct Door {
     pub(crate) socket: DoorSocket,

@@ -29,7 +29,7 @@ const FAILED: u8 = 1;
 const FEATURES: &[(&str, bool)] = &[
     ("Bridge", false),
     ("Persistence", true),
-    ("TLS", false),
+    ("TLS", true),
     ("TLS-PSK", false),
     ("Websockets", true),
 ];
@@ -91,6 +91,7 @@ fn load(flags: &Flags) -> Result<Loaded, Faults> {
         None if flags.lan => Loaded::from_text("--lan", &lan(&flags.ports), &[])?,
         None => Loaded::from_text("", "", &flags.ports)?,
     };
+    loaded.config.tls_keylog.clone_from(&flags.tls_keylog);
     if flags.quiet {
         loaded.config.log_type = Levels::NONE;
     } else if flags.verbose {

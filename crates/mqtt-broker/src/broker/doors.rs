@@ -7,6 +7,7 @@ use crate::gate::Gate;
 use crate::listener::{self, Door, StartError};
 use crate::log::{Level, Line, Log};
 use crate::rules::{self, Plan};
+use crate::tls::Keyring;
 use std::io;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -20,25 +21,39 @@ pub(super) struct Doors {
 ///
 /// # Errors
 /// A file that one of them needs cannot be used; the log has the reason.
-pub(super) fn gates(config: &Config, log: &mut Log) -> Result<Vec<Arc<Gate>>, StartError> {
-    let made = config
-        .listeners
-        .iter()
-        .enumerate()
-        .map(|(number, listener)| {
-            Gate::of(config, listener, number)
-                .map(Arc::new)
-                .map_err(|what| StartError {
-                    port: listener.port,
-                    host: listener.host.clone(),
-                    source: io::Error::other(what),
-                })
-        });
-    made.collect::<Result<_, _>>().inspect_err(|error| {
-        let what = error.source.to_string();
-        log.line(Line::Failure { what: &what });
-        log.flush();
-    })
+pub(super) fn gates(
+    config: &Config,
+    keys: &Keyring,
+    log: &mut Log,
+) -> Result<Vec<Arc<Gate>>, StartError> {
+    let keylog = config.tls_keylog.as_deref();
+    let mut gates = Vec::new();
+    for (number, listener) in config.listeners.iter().enumerate() {
+        let secured = keys.open(listener, keylog).map_err(|problem| {
+            let what = format!("listener {}: {problem}.", listener.port);
+            log.line(Line::Failure { what: &what });
+            log.flush();
+            StartError {
+                port: listener.port,
+                host: listener.host.clone(),
+                source: io::Error::other(problem),
+            }
+        })?;
+        for what in &secured.cautions {
+            let what = format!("listener {}: {what}", listener.port);
+            log.line(Line::Caution { what: &what });
+        }
+        gates.push(Arc::new(Gate::of(config, listener, number, secured.config)));
+    }
+    if let Some(path) = keylog
+        && gates.iter().any(|gate| gate.tls.is_some())
+    {
+        let path = path.display();
+        let what =
+            format!("the secrets of all TLS connections are written to '{path}', for tests.");
+        log.line(Line::Caution { what: &what });
+    }
+    Ok(gates)
 }
 
 impl Doors {
@@ -107,7 +122,7 @@ impl Doors {
             }
         }
         let opened = shared.with(|core| {
-            let gates = gates(&config, &mut core.log)?;
+            let gates = gates(&config, &core.keys, &mut core.log)?;
             let doors = open(&mut config.listeners, &opening, &mut core.log)?;
             Ok((gates, doors))
         });

@@ -26,6 +26,9 @@ options! {
         local_only: bool = false;
         /// The file that was read, as it was named.
         path: Option<PathBuf> = None;
+        /// Where the secrets of TLS connections are appended, for Wireshark; only a flag can ask
+        /// for it.
+        tls_keylog: Option<PathBuf> = None;
     }
 
     group "Sessions" {

@@ -1,11 +1,13 @@
 //! Options that belong to one listener, a door of the broker.
 
-use super::kinds::{AcceptedVersions, MountPoint, Origins, Protocols, ProxyVersions, Qos, Versions};
+use super::kinds::{
+    AcceptedVersions, MountPoint, Origins, Protocols, ProxyVersions, Qos, Versions,
+};
 use super::{Protocol, SocketDomain};
 use crate::auth::{Acl, Passwords};
 use crate::config::define::{Answer, known, options};
 use crate::config::number::{Limit, Short};
-use crate::config::value::{Bool, Choice, Maybe, Text};
+use crate::config::value::{Bool, Choice, Maybe, Path, Text};
 use mqtt_net::ProxyVersion;
 use mqtt_proto::QoS;
 use std::path::PathBuf;
@@ -78,14 +80,40 @@ options! {
         listener_auto_id_prefix: Option<String> = None, Maybe(Text { max: 50 }), reload,
             own_listener;
     }
-}
 
-/// What is said about every option of TLS.
-const NO_TLS: Answer = Answer::Stop(
-    "there is no TLS yet, and without it the port would carry everything in clear. Take the line out, and keep the listener on `listener 1883 127.0.0.1` or in a network you trust.",
-);
-/// What is said about options that only steer TLS, and are met next to those above.
-const TLS_DETAIL: Answer = Answer::Warn("there is no TLS yet.");
+    group "TLS of listeners" {
+        /// The server's certificate (PEM), followed by those between it and its authority.
+        /// With `keyfile` it turns TLS on. It is read anew on a reload; clients stay connected.
+        certfile: Option<PathBuf> = None, Maybe(Path), reload;
+        /// The private key of the certificate (PEM): RSA, ECDSA or Ed25519. If it is encrypted, its
+        /// passphrase is asked for at the start.
+        keyfile: Option<PathBuf> = None, Maybe(Path), reload;
+        /// The authorities whose certificates clients may show (PEM).
+        cafile: Option<PathBuf> = None, Maybe(Path), reload, own_listener;
+        /// A folder of such files; all of them are read.
+        capath: Option<PathBuf> = None, Maybe(Path), reload;
+        /// Whether clients must show a certificate. If not, they are not asked for one.
+        require_certificate: bool = false, Bool, reload;
+        /// Certificates of clients that were taken back, as a list of their authority (PEM). A
+        /// client whose authority has no list there is turned away.
+        crlfile: Option<PathBuf> = None, Maybe(Path), reload;
+        /// Whether the common name in the client's certificate is its user name.
+        use_identity_as_username: bool = false, Bool, reload;
+        /// Whether the whole subject of the client's certificate is its user name:
+        /// `CN=sensor,O=Lab,C=GR`.
+        use_subject_as_username: bool = false, Bool, reload;
+        /// The lowest version of TLS: `tlsv1.2` or `tlsv1.3`. Unset, it is 1.2.
+        tls_version: Option<String> = None, Maybe(Text { max: 16 }), reload, own_listener;
+        /// The ciphers to agree to for TLS 1.2, by OpenSSL's names and with colons between them.
+        /// Unset, all that are there, which are all good.
+        ciphers: Option<String> = None, Maybe(Text { max: 4096 }), reload;
+        /// The same for TLS 1.3.
+        ciphers_tls13 ("ciphers_tls1.3"): Option<String> = None, Maybe(Text { max: 4096 }), reload;
+        /// Whether certificates of clients count before and after their time, too. For devices
+        /// without a clock.
+        disable_client_cert_date_checks: bool = false, Bool, reload, own_listener;
+    }
+}
 
 known! {
     LISTENER_KNOWN;
@@ -94,30 +122,6 @@ known! {
         "http_dir" => Answer::Stop("there is no web server here.");
     }
     group "TLS of listeners" {
-        /// The server's certificate.
-        "certfile" => NO_TLS;
-        /// The key of the certificate.
-        "keyfile" => NO_TLS;
-        /// Authorities for client certificates.
-        "cafile" => NO_TLS;
-        /// A folder of such authorities.
-        "capath" => NO_TLS;
-        /// Whether clients need a certificate.
-        "require_certificate" => NO_TLS;
-        /// Whether the name in the certificate is the user name.
-        "use_identity_as_username" => NO_TLS;
-        /// Whether the subject of the certificate is the user name.
-        "use_subject_as_username" => NO_TLS;
-        /// Certificates that are revoked.
-        "crlfile" => NO_TLS;
-        /// The lowest version of TLS.
-        "tls_version" => NO_TLS;
-        /// Names of ciphers, in the words of OpenSSL.
-        "ciphers" => TLS_DETAIL;
-        /// The same for TLS 1.3.
-        "ciphers_tls1.3" => TLS_DETAIL;
-        /// Whether client certificates count before and after their time.
-        "disable_client_cert_date_checks" => TLS_DETAIL;
         /// The hint of TLS-PSK.
         "psk_hint" => Answer::Stop("there is no TLS with pre-shared keys.");
         /// A hardware key store of OpenSSL.
@@ -125,7 +129,7 @@ known! {
         /// The engine's password.
         "tls_engine_kpass_sha1" => Answer::Stop("there is no OpenSSL here, and so no engines.");
         /// The form of the key file.
-        "tls_keyform" => TLS_DETAIL;
+        "tls_keyform" => Answer::Warn("keys are always read from PEM files.");
         /// Parameters of an old key exchange.
         "dhparamfile" => Answer::Gone;
     }

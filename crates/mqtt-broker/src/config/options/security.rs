@@ -50,6 +50,6 @@ known! {
     SECURITY_KNOWN;
     group "Security" {
         /// A file of keys for TLS-PSK.
-        "psk_file" => Answer::Stop("there is no TLS with pre-shared keys.");
+        "psk_file" => Answer::Stop("there is no TLS with pre-shared keys. Use certificates: certfile and keyfile, and require_certificate with cafile for clients.");
     }
 }

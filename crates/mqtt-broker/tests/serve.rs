@@ -39,7 +39,7 @@ mod signals {
                 [
                     "Bridge support NOT available.",
                     "Persistence support available.",
-                    "TLS support NOT available.",
+                    "TLS support available.",
                     "TLS-PSK support NOT available.",
                     "Websockets support available.",
                     "Starting in local only mode. Connections will only be possible from clients \

@@ -262,9 +262,9 @@ flags! {
     "session-expiry", 'x' = "TIME", ALL, Session, "how long the broker keeps the session, in seconds, as 1h, or -1 for ever. Selects version 5";
     "max-inflight", 'M' = "COUNT", ALL, Session, "how many messages at QoS 1 and 2 may be on their way at once (default: 20)";
     "property", 'D' = "PACKET NAME [KEY] VALUE", ALL, Session, "a property for connect, publish, subscribe, unsubscribe, disconnect or will: -D publish content-type text/plain. May be repeated. Selects version 5";
-    "no-reconnect", ALL, Session, "end when the connection is lost, instead of connecting again";
-    "reconnect-delay" = "TIME", ALL, Session, "wait this long before connecting again (default: 1 second)";
-    "reconnect-timeout" = "TIME", ALL, Session, "give up when the broker has been away this long";
+    "no-reconnect", PUB_SUB, Session, "end when the connection is lost, instead of connecting again";
+    "reconnect-delay" = "TIME", PUB_SUB, Session, "wait this long before connecting again (default: 1 second)";
+    "reconnect-timeout" = "TIME", PUB_SUB, Session, "give up when the broker has been away this long";
 
     "will-topic" = "TOPIC", ALL, Will, "the topic of the will";
     "will-payload" = "TEXT", ALL, Will, "its message (default: empty)";
@@ -279,21 +279,6 @@ flags! {
     "help", ALL, Help, "this text";
     "version", ALL, Help, "the version of this program";
 }
-
-/// Flags that no program acts on yet; they are refused, because a flag that is silently ignored may
-/// have been meant to protect something. Whoever gives one of them its meaning takes it off the list.
-pub(super) const PENDING: &[&str] = &[
-    "response-topic",
-    "topic-separator",
-    "json",
-    "replay",
-    "speed",
-    "latency",
-    "property",
-    "no-reconnect",
-    "reconnect-delay",
-    "reconnect-timeout",
-];
 
 #[cfg(test)]
 mod tests {

@@ -11,12 +11,13 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use mqtt_net::{ConnectError, Connection, Stream, Target, Turn};
+use mqtt_net::{ConnectError, Connection, Stream, Turn};
 use mqtt_proto::client::{Abandoned, Event, MAX_PACKET_SIZE, PublishError, Session};
 use mqtt_proto::{Publish, QoS, ReasonCode, decode};
 use tokio::time::Instant;
 
 use crate::console::Console;
+use crate::exit::Exit;
 use crate::hints;
 use crate::options::{Common, Reconnect};
 use crate::screen::Screen;
@@ -368,21 +369,13 @@ impl Client {
         connection.finish(LEAVE_PATIENCE).await
     }
 
-    /// Says why no connection came about, and what to try.
-    pub fn explain_failure(&self, console: &Console, error: &ConnectError) {
-        let (host, port) = (&self.options.host, self.options.port);
-        match (error, &self.options.way.target) {
-            (ConnectError::Lookup { .. }, _) => {
-                console.error(&format!("Unable to connect (Lookup error): {error}."));
-            }
-            (_, Target::Tcp { .. }) => console.error(&format!(
-                "Error: Unable to connect to {host} port {port}: {error}."
-            )),
-            (_, Target::Unix(_) | Target::Service { .. }) => {
-                console.error(&format!("Error: Unable to connect: {error}."));
-            }
-        }
-        console.hint(&hints::connect(error, host, port));
+    /// Says why no connection came about, and what to try. Returns what the program ends with if it
+    /// does not try again.
+    pub fn explain_failure(&self, console: &Console, error: &ConnectError) -> Exit {
+        let (sentence, hint) = hints::failure(error, &self.options.way);
+        console.error(&sentence);
+        console.hint(&hint);
+        Exit::unreachable(error)
     }
 
     /// Says why the connection was lost, and what to try.

@@ -24,7 +24,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 pub use error::UsageError;
 pub use said::{Given, Said, typed};
 
-use table::{FLAGS, Flag, PENDING, Program};
+use table::{FLAGS, Flag, Program};
 
 /// What came of a command line.
 #[derive(Debug)]
@@ -84,14 +84,6 @@ pub fn parse(
     }
     said.notes = notes;
     Ok(Parsed::Said(said))
-}
-
-/// Refuses what no program acts on yet.
-pub(crate) fn refuse_pending(said: &Said) -> Result<(), UsageError> {
-    match PENDING.iter().find(|long| said.has(long)) {
-        Some(flag) => Err(UsageError::new(format!("{} is not there yet", typed(flag)))),
-        None => Ok(()),
-    }
 }
 
 /// Splits repaired arguments into flags and values, in order.

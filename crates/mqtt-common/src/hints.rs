@@ -4,11 +4,48 @@ use std::io::ErrorKind;
 use std::net::IpAddr;
 
 use mqtt_net::websocket::HandshakeError;
-use mqtt_net::{ConnectError, ProxyError};
+use mqtt_net::{ConnectError, ConnectOptions, ProxyError, Target};
 use mqtt_proto::{ReasonCode, Version};
 
-/// What a failed connection attempt suggests; one suggestion a line.
-pub fn connect(error: &ConnectError, host: &str, port: u16) -> String {
+/// Why no connection came about, as a sentence, and what that suggests, one suggestion a line.
+pub fn failure(error: &ConnectError, way: &ConnectOptions) -> (String, String) {
+    // With a proxy, it is the only computer that we connect to ourselves.
+    let is_of_proxy = matches!(
+        error,
+        ConnectError::Lookup { .. } | ConnectError::Failed { .. }
+    );
+    if let Some(proxy) = way.proxy.as_ref().filter(|_| is_of_proxy) {
+        let (host, port) = (&proxy.host, proxy.port);
+        return (
+            format!("Error: Unable to connect to the proxy {host} port {port}: {error}."),
+            "Is the proxy running, and is its address in --proxy right?".to_owned(),
+        );
+    }
+    match (&way.target, error) {
+        (Target::Tcp { host, port }, ConnectError::Lookup { .. }) => (
+            format!("Unable to connect (Lookup error): {error}."),
+            connect(error, host, *port),
+        ),
+        (Target::Tcp { host, port }, _) => (
+            format!("Error: Unable to connect to {host} port {port}: {error}."),
+            connect(error, host, *port),
+        ),
+        (Target::Unix(path), _) => (
+            format!("Error: Unable to connect: {error}."),
+            connect(error, &path.display().to_string(), 0),
+        ),
+        // The records name the host and the port.
+        (Target::Service { domain, .. }, _) => {
+            let port = error.attempts().first().map_or(0, |it| it.address.port());
+            (
+                format!("Error: Unable to connect: {error}."),
+                connect(error, domain, port),
+            )
+        }
+    }
+}
+
+fn connect(error: &ConnectError, host: &str, port: u16) -> String {
     match error {
         ConnectError::Lookup { .. } if is_placeholder(host) => format!(
             "'{host}' stands for an address: type the four numbers that ipconfig (or ip addr) shows on \
@@ -154,6 +191,7 @@ pub fn refused_because(reason: ReasonCode, has_username: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mqtt_net::Proxy;
 
     fn failed(address: &str, kind: ErrorKind) -> ConnectError {
         let attempts = vec![mqtt_net::Attempt {
@@ -168,8 +206,40 @@ mod tests {
 
     #[track_caller]
     fn check(error: &ConnectError, host: &str, expected: &str) {
-        let hint = connect(error, host, 1883);
+        let way = ConnectOptions::tcp(host, 1883);
+        let (_, hint) = failure(error, &way);
         assert!(hint.contains(expected), "expected '{expected}' in '{hint}'");
+    }
+
+    #[test]
+    fn a_failure_names_whom_we_could_not_reach() {
+        let refused = failed("127.0.0.1:5", ErrorKind::ConnectionRefused);
+        let mut way = ConnectOptions::tcp("h", 5);
+        assert_eq!(
+            failure(&refused, &way).0,
+            "Error: Unable to connect to h port 5: 127.0.0.1:5: connection refused."
+        );
+        way.proxy = Some(Proxy {
+            host: "p".into(),
+            port: 1080,
+            login: None,
+        });
+        let (sentence, hint) = failure(&refused, &way);
+        assert!(sentence.starts_with("Error: Unable to connect to the proxy p port 1080: "));
+        assert!(hint.contains("Is the proxy running"));
+        let way = ConnectOptions::new(Target::Service {
+            domain: "d".into(),
+            secure: false,
+        });
+        let (sentence, hint) = failure(&refused, &way);
+        assert_eq!(
+            sentence,
+            "Error: Unable to connect: 127.0.0.1:5: connection refused."
+        );
+        assert!(
+            hint.contains("listens on port 5 of this computer"),
+            "{hint}"
+        );
     }
 
     #[test]

@@ -43,7 +43,6 @@ pub fn run<O>(
             said.notes
                 .iter()
                 .for_each(|note| console.note(&format!("{note}.")));
-            flags::refuse_pending(&said)?;
             meaning(&said).map(|options| Ok((options, console)))
         }
         Parsed::Text(text) => Ok(Err(text)),

@@ -69,8 +69,7 @@ impl Publisher {
     /// Works until everything is delivered, or cannot be.
     async fn work(&mut self) -> Exit {
         if let Err(error) = self.client.open().await {
-            self.client.explain_failure(&self.console, &error);
-            return Exit::USAGE;
+            return self.client.explain_failure(&self.console, &error);
         }
         let reconnect = self.client.reconnect().clone();
         let patience = reconnect.timeout.unwrap_or(PATIENCE);

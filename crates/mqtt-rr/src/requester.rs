@@ -121,8 +121,7 @@ impl Requester {
     /// Works until all answers are there, or cannot come.
     async fn work(&mut self) -> Exit {
         if let Err(error) = self.client.open().await {
-            self.client.explain_failure(&self.console, &error);
-            return Exit::USAGE;
+            return self.client.explain_failure(&self.console, &error);
         }
         let lost = match self.converse().await {
             Ok(exit) => return exit,

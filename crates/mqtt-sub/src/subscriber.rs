@@ -115,8 +115,7 @@ impl Subscriber {
     /// Works until it is done, or cannot go on.
     async fn work(&mut self, console: &Console) -> Exit {
         if let Err(error) = self.client.open().await {
-            self.client.explain_failure(console, &error);
-            return Exit::USAGE;
+            return self.client.explain_failure(console, &error);
         }
         loop {
             let lost = match self.listen(console).await {

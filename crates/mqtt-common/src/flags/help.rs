@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::about;
-use super::table::{Chapter, FLAGS, Flag, Program};
+use super::table::{Chapter, Flag, Program};
 
 /// Explanations begin in this column.
 const COLUMN: usize = 32;
@@ -74,6 +74,7 @@ fn wrapped(text: &mut String, head: &str, start: usize, body: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flags::table::FLAGS;
 
     #[test]
     fn every_flag_is_explained_once_and_no_line_is_too_long() {

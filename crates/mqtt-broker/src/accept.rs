@@ -1,7 +1,7 @@
 //! Letting connections in: one loop a door, and what happens when the system has no more sockets.
 
 use crate::arrival;
-use crate::broker::Shared;
+use crate::broker::{Core, Shared};
 use crate::listener::{Door, DoorSocket};
 use crate::log::Line;
 use mqtt_net::Socket;
@@ -81,7 +81,7 @@ async fn pause_after(shared: &Shared, error: &io::Error) {
     );
     if !is_one_client {
         // All doors fail at the same time; the log hears of it once a second.
-        if shared.with(|core| core.may_complain()) {
+        if shared.with(Core::may_complain) {
             shared.log(Line::OutOfSockets);
         }
         tokio::time::sleep(RETRY).await;

@@ -4,9 +4,11 @@ mod addresses;
 mod daemon;
 mod flags;
 mod identity;
+mod open_files;
 mod pid_file;
 mod port_owner;
 mod signal;
+mod watch;
 
 use anyhow::Context;
 use flags::{Flags, Wish};
@@ -115,6 +117,7 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
     if daemon::is_background() {
         daemon::leave_group();
     }
+    open_files::raise_limit();
     let Loaded { config, notes } = loaded;
     let _pid_file = PidFile::write(config.pid_file.as_deref())?;
     let mut log = Log::open(&config);
@@ -125,7 +128,8 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
     let runtime = mqtt_broker::runtime().context("the system gives no means to wait")?;
     runtime.block_on(async {
         // The handlers come first: whoever sees an open port may send a signal at once.
-        let mut signals = Signals::install().context("signals cannot be handled")?;
+        let mut signals = Signals::install(flags.config.as_deref())
+            .context("signals cannot be handled")?;
         let mut broker = match Broker::bind(config, log) {
             Ok(broker) => broker,
             Err(error) => {

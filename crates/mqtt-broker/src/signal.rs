@@ -1,14 +1,14 @@
 //! What the system tells the program: to stop, or to read its configuration again.
 
 use std::io;
+use std::path::Path;
 
 /// What somebody wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// The end: Ctrl-C, a signal, a closed window.
     Stop,
-    /// The configuration read again. Windows has no signal for this.
-    #[cfg_attr(windows, allow(dead_code))]
+    /// The configuration read again. Windows has no signal for this: there the file is watched.
     Reload,
 }
 
@@ -18,11 +18,12 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Installs the handlers. Must be called inside the runtime, and before the broker listens:
+    /// Installs the handlers; `configuration` is the file that is watched where there is no signal.
+    /// Must be called inside the runtime, and before the broker listens:
     /// whoever sees an open port may send a signal at once.
-    pub fn install() -> io::Result<Self> {
+    pub fn install(configuration: Option<&Path>) -> io::Result<Self> {
         Ok(Self {
-            sources: system::Sources::install()?,
+            sources: system::Sources::install(configuration)?,
         })
     }
 
@@ -36,6 +37,7 @@ impl Signals {
 mod system {
     use super::Signal as Wish;
     use std::io::{self, IsTerminal};
+    use std::path::Path;
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     pub(super) struct Sources {
@@ -49,7 +51,7 @@ mod system {
     }
 
     impl Sources {
-        pub(super) fn install() -> io::Result<Self> {
+        pub(super) fn install(_configuration: Option<&Path>) -> io::Result<Self> {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
@@ -91,7 +93,9 @@ mod system {
 #[cfg(windows)]
 mod system {
     use super::Signal as Wish;
+    use crate::watch::Watch;
     use std::io;
+    use std::path::Path;
     use tokio::signal::windows::{
         CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
     };
@@ -102,20 +106,30 @@ mod system {
         ctrl_break: CtrlBreak,
         close: CtrlClose,
         shutdown: CtrlShutdown,
+        configuration: Option<Watch>,
     }
 
     impl Sources {
-        pub(super) fn install() -> io::Result<Self> {
+        pub(super) fn install(configuration: Option<&Path>) -> io::Result<Self> {
             Ok(Self {
                 ctrl_c: ctrl_c()?,
                 ctrl_break: ctrl_break()?,
                 close: ctrl_close()?,
                 shutdown: ctrl_shutdown()?,
+                configuration: configuration.map(Watch::new),
             })
         }
 
         pub(super) async fn next(&mut self) -> Wish {
+            let configuration = &mut self.configuration;
+            let saved = async {
+                match configuration {
+                    Some(watch) => watch.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
+                () = saved => return Wish::Reload,
                 _ = self.ctrl_c.recv() => {}
                 _ = self.ctrl_break.recv() => {}
                 _ = self.close.recv() => {}

@@ -75,6 +75,11 @@ pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
             stream.flush().await?;
             Ok(WebSocket::new(stream, Role::Server, early))
         }
+        // As Mosquitto does it: a page that has no business here learns nothing.
+        Err((_, _, refused @ Refused::Origin(_))) => {
+            let _ = stream.shutdown().await;
+            Err(refused)
+        }
         Err((status, more, refused)) => {
             answer(&mut stream, status, more, &refused.to_string()).await;
             Err(refused)

@@ -140,6 +140,7 @@ async fn while_open<T>(
 fn introduce(shared: &Shared, key: ConnectionKey, stream: &TlsStream<Socket>) {
     let names = stream.peer_names();
     let secured = Secured {
+        by_proxy: false,
         version: stream.version().into(),
         cipher: stream.cipher().into(),
         identity: names.as_ref().and_then(|names| names.common_name.clone()),
@@ -202,6 +203,7 @@ async fn hear_proxy(
 fn proxied(client: &ProxiedClient, address: &str) -> Peer {
     let secured = client.tls.clone().map(|tls| {
         Box::new(Secured {
+            by_proxy: true,
             version: tls.version.unwrap_or_default(),
             cipher: tls.cipher.unwrap_or_default(),
             identity: tls.common_name,

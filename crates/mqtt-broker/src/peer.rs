@@ -16,6 +16,8 @@ pub struct Peer {
 /// What a TLS handshake has agreed on and shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Secured {
+    /// Whether it was a proxy that spoke TLS with the client, and told of it.
+    pub by_proxy: bool,
     /// The version as in the log: `TLSv1.3`; empty if a proxy did not tell.
     pub version: String,
     /// The cipher suite as in the log; empty if a proxy did not tell.

@@ -1,7 +1,7 @@
 //! What a configuration means for the engine, at the start and when it is read again.
 
 use crate::config::{Config, Listener};
-use crate::engine::settings::{ListenerRules, Settings};
+use crate::engine::settings::{CertificateName, ListenerRules, Settings};
 use crate::log::Log;
 use mqtt_proto::Version;
 use std::time::Duration;
@@ -56,9 +56,23 @@ fn rules(listener: &Listener) -> ListenerRules {
             .map_or(usize::MAX, |limit| limit as usize),
         acl: listener.acl.clone(),
         passwords: listener.passwords.clone(),
-        certificate_name: None,
+        certificate_name: certificate_name(listener),
         use_username_as_clientid: listener.use_username_as_clientid,
         mount_point: listener.mount_point.as_deref().map(Box::from),
+    }
+}
+
+/// Which name in a client's certificate is its user name. Without TLS here, a certificate can only
+/// have been shown to a proxy, which tells no more than the common name.
+fn certificate_name(listener: &Listener) -> Option<CertificateName> {
+    let is_secured = listener.certfile.is_some();
+    let is_expected = is_secured || listener.require_certificate;
+    if listener.use_identity_as_username && is_expected {
+        Some(CertificateName::Identity)
+    } else if listener.use_subject_as_username && is_secured {
+        Some(CertificateName::Subject)
+    } else {
+        None
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Keyring {
 }
 
 /// What a listener's options come to.
-pub(crate) struct Secured {
+pub(crate) struct Opened {
     /// `None` for a listener in clear.
     pub(crate) config: Option<ServerConfig>,
     /// What the operator should know: options that do less here than they say.
@@ -37,9 +37,9 @@ impl Keyring {
         &self,
         listener: &Listener,
         keylog: Option<&Path>,
-    ) -> Result<Secured, String> {
+    ) -> Result<Opened, String> {
         let (Some(cert), Some(key)) = (&listener.certfile, &listener.keyfile) else {
-            return Ok(Secured {
+            return Ok(Opened {
                 config: None,
                 cautions: Vec::new(),
             });
@@ -64,7 +64,7 @@ impl Keyring {
                 self.forget(key);
                 error.to_string()
             })?;
-        Ok(Secured {
+        Ok(Opened {
             config: Some(config),
             cautions,
         })

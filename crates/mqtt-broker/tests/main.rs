@@ -23,3 +23,4 @@ mod program;
 mod reload;
 mod serve;
 mod tidiness;
+mod tls;

@@ -406,10 +406,10 @@ impl Engine {
     }
 
     fn log_connected(&mut self, key: ConnectionKey, session: SessionKey, connect: &Connect<'_>) {
-        let peer = self.connection(key).peer.address.clone();
+        let peer = self.connection(key).peer.clone();
         let keep_alive = self.keep_alive(connect);
         self.log_client(session, |client| Line::ClientConnected {
-            peer: &peer,
+            peer: &peer.address,
             client,
             version: connect.version as u8,
             clean_start: connect.clean_start,
@@ -426,6 +426,13 @@ impl Engine {
                 });
                 self.log(Line::WillTopic { topic: will.topic });
             }
+        }
+        if let Some(secured) = peer.secured.filter(|secured| !secured.by_proxy) {
+            self.log_client(session, |client| Line::TlsNegotiated {
+                client,
+                version: &secured.version,
+                cipher: &secured.cipher,
+            });
         }
     }
 

@@ -13,10 +13,11 @@ mod parse;
 pub(crate) mod text;
 mod tls;
 pub mod value;
+mod variables;
 
 pub use fault::{Fault, Faults};
 pub use options::{
-    AcceptedVersions, Config, Listener, LogDestinations, Protocol, Security, SocketDomain,
+    AcceptedVersions, Bridge, Config, Listener, LogDestinations, Protocol, Security, SocketDomain,
 };
 
 use crate::auth::{Acl, Passwords, acl_file, password_file};
@@ -66,6 +67,7 @@ impl FromStr for Config {
 
 /// Puts together what was read: from what the file says to what it means.
 fn finish(mut reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
+    reader.check_bridges();
     let files = load_files(&mut reader);
     if !reader.faults.is_empty() {
         return Err(Faults(reader.faults));
@@ -74,12 +76,14 @@ fn finish(mut reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
         mut config,
         security,
         drafts,
+        bridges,
         listens,
         default_listener,
         per_listener,
         notes,
         ..
     } = reader;
+    config.bridges = bridges.into_iter().map(|draft| draft.bridge).collect();
     config.local_only = !listens;
     config.listeners = if listens {
         drafts

@@ -7,6 +7,7 @@ mod identity;
 mod open_files;
 mod pid_file;
 mod port_owner;
+mod service;
 mod signal;
 mod watch;
 
@@ -18,6 +19,7 @@ use mqtt_broker::log::{Level, Levels, Line, Log, PROGRAM, VERSION};
 use mqtt_broker::{Broker, Request, StartError};
 use pid_file::PidFile;
 use port_owner::Way;
+use service::ServiceManager;
 use signal::{Signal, Signals};
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -60,11 +62,13 @@ fn start(flags: &Flags) -> ExitCode {
             return ExitCode::from(WRONG_CONFIGURATION);
         }
     };
-    let user = identity::current();
-    if let Err(text) = identity::check(loaded.config.user.as_deref(), user.as_ref()) {
-        eprintln!("{text}");
-        return ExitCode::from(WRONG_CONFIGURATION);
-    }
+    let user = match identity::of(&loaded.config) {
+        Ok(user) => user,
+        Err(text) => {
+            eprintln!("{text}");
+            return ExitCode::from(WRONG_CONFIGURATION);
+        }
+    };
     if flags.test_config {
         let mut log = Log::open(&Config::default());
         write_notes(&mut log, &loaded.notes);
@@ -125,6 +129,7 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
     write_greeting(&mut log, &config, user);
     log.flush();
     let way = Way::of(flags, &config);
+    let files = identity::files_of(&config);
     let runtime = mqtt_broker::runtime().context("the system gives no means to wait")?;
     runtime.block_on(async {
         // The handlers come first: whoever sees an open port may send a signal at once.
@@ -137,6 +142,10 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
                 return Ok(ExitCode::from(FAILED));
             }
         };
+        if let Some(user) = user {
+            // Everything is open now, and no thread of ours but this one needs to be root.
+            user.take_on(&files).map_err(anyhow::Error::msg)?;
+        }
         if flags.verbose || io::stderr().is_terminal() {
             for line in addresses::lines(broker.config(), &flags.ports) {
                 broker.log_mut().line(Line::Advice { what: &line });
@@ -146,14 +155,32 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
             broker.log_mut().flush();
             daemon::say_ready().context("the terminal cannot be left")?;
         }
+        let manager = ServiceManager::find();
+        manager.tell("READY=1");
         broker
-            .run(async || match signals.next().await {
+            .run(async || match next_signal(&mut signals, &manager).await {
                 Signal::Reload => Request::Reload(load(flags).map(Box::new)),
-                Signal::Stop => Request::Stop,
+                Signal::Stop => {
+                    manager.tell("STOPPING=1");
+                    Request::Stop
+                }
             })
             .await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Waits for a signal, and meanwhile shows the service manager that the broker's one thread turns.
+async fn next_signal(signals: &mut Signals, manager: &ServiceManager) -> Signal {
+    let Some(interval) = manager.watchdog() else {
+        return signals.next().await;
+    };
+    loop {
+        match tokio::time::timeout(interval, signals.next()).await {
+            Ok(signal) => return signal,
+            Err(_) => manager.tell("WATCHDOG=1"),
+        }
+    }
 }
 
 /// Logs what the reader of the configuration wants to have seen.
@@ -165,16 +192,14 @@ fn write_notes(log: &mut Log, notes: &[(Level, String)]) {
 
 /// The lines before any port is opened.
 fn write_greeting(log: &mut Log, config: &Config, user: Option<&Identity>) {
-    if let Some(Identity { name, is_root }) = user {
+    if let Some(user) = user {
+        for what in &user.cautions {
+            log.line(Line::Caution { what });
+        }
         log.line(Line::RunningAs {
             program: PROGRAM,
-            user: name,
+            user: &user.name,
         });
-        if *is_root {
-            log.line(Line::Caution {
-                what: "a broker needs no rights of root. A user of its own is safer.",
-            });
-        }
     }
     log.line(Line::Starting {
         program: PROGRAM,

@@ -63,7 +63,7 @@ fn the_right_password_lets_in_and_nothing_else_does() {
 fn names_are_asked_for_passwords_and_anonymous_clients_are_not() {
     let world = world();
     reload(&world, |settings| {
-        settings.listeners[0].allow_anonymous = true
+        settings.listeners[0].allow_anonymous = true;
     });
     world.v4("a").connect();
     world.v4("b").username("alice").password("one").connect();
@@ -72,7 +72,7 @@ fn names_are_asked_for_passwords_and_anonymous_clients_are_not() {
     reload(&world, |settings| settings.listeners[0].passwords = None);
     world.v4("c").username("anybody").password("x").connect();
     reload(&world, |settings| {
-        settings.listeners[0].allow_anonymous = false
+        settings.listeners[0].allow_anonymous = false;
     });
     let refused = world.v4("d").username("anybody").password("x");
     refused.expect_refused(ReasonCode::NotAuthorized);
@@ -251,17 +251,17 @@ fn a_reload_turns_out_who_could_not_come_in_again() {
     reload(&world, |settings| settings.listeners[0].passwords = same);
     assert!(alice.is_open() && bob.is_open());
     reload(&world, |settings| {
-        settings.listeners[0].passwords = passwords(&[("bob", "three")])
+        settings.listeners[0].passwords = passwords(&[("bob", "three")]);
     });
     alice.expect_disconnect(ReasonCode::NotAuthorized);
     assert!(!bob.is_open(), "the password is another one");
     world.v4("b").username("bob").password("three").connect();
     reload(&world, |settings| {
-        settings.listeners[0].allow_anonymous = true
+        settings.listeners[0].allow_anonymous = true;
     });
     let nobody = world.v5("n").connect();
     reload(&world, |settings| {
-        settings.listeners[0].allow_anonymous = false
+        settings.listeners[0].allow_anonymous = false;
     });
     nobody.expect_disconnect(ReasonCode::NotAuthorized);
 }

@@ -18,6 +18,7 @@ mod engine_subscribe;
 mod engine_sys;
 mod engine_will;
 mod flags;
+mod login;
 mod program;
 #[cfg(unix)]
 mod reload;

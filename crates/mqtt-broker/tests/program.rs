@@ -38,6 +38,8 @@ impl Folder {
         command
             .args(arguments)
             .current_dir(self.0.path())
+            // Tests may be run by root, whose files another user could not read again.
+            .env("PUID", "0")
             .stdin(Stdio::null());
         command
     }

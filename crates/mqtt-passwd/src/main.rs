@@ -81,7 +81,7 @@ fn set(
         ));
     }
     if password.is_empty() {
-        eprintln!("Warning: the password of {user} is empty.");
+        return Err(no_password(NoPassword::Empty));
     }
     let hash = hash(hashing, password.as_bytes())?;
     let is_known = book.set(user, &hash);
@@ -149,7 +149,7 @@ fn write(file: &Path, book: &Book) -> Result<(), Failure> {
 fn no_password(why: NoPassword) -> Failure {
     match why {
         NoPassword::Mismatch => Failure(MISMATCH, "Error: Passwords do not match.".into()),
-        NoPassword::Empty => Failure::new("the password is empty. Nothing was changed"),
+        NoPassword::Empty => Failure::new("the password is empty, and no broker takes an empty one. Nothing was changed"),
         NoPassword::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Failure::new("standard input ended before two passwords were read")
         }

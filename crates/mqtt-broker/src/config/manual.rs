@@ -48,6 +48,10 @@ impl Entry {
                 let (takes, default) = typed(row);
                 entry(facts, takes, default, None)
             }
+            Found::Bridge(row) => {
+                let (takes, default) = typed(row);
+                entry(facts, takes, default, None)
+            }
             Found::Listener(row) => {
                 let (takes, default) = typed(row);
                 entry(facts, takes, default, None)
@@ -256,8 +260,9 @@ mod tests {
 
     #[test]
     fn every_default_can_be_written_in_a_file() {
-        // Options of listeners need one above them.
-        let text = format!("listener 1883\n{}", example());
+        // Options of listeners and of bridges need one above them.
+        let sections = "listener 1883\nconnection b\naddress localhost\ntopic # out\n";
+        let text = format!("{sections}{}", example());
         let lines: Vec<_> = text
             .lines()
             .map(|line| line.strip_prefix('#').unwrap_or(line))

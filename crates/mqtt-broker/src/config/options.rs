@@ -1,12 +1,14 @@
 //! Every option once: the tables, and how a name is found in them.
 
 pub mod bridge;
+pub mod bridge_kinds;
 pub mod global;
 pub mod kinds;
 pub mod listener;
 pub mod sections;
 pub mod security;
 
+pub use bridge::Bridge;
 pub use global::Config;
 pub use kinds::{AcceptedVersions, LogDestinations, Protocol, SocketDomain, SyncPolicy};
 pub use listener::Listener;
@@ -24,6 +26,8 @@ pub enum Found {
     Global(&'static Row<Config>),
     /// A field of [`Security`].
     Security(&'static Row<Security>),
+    /// A field of [`Bridge`].
+    Bridge(&'static Row<Bridge>),
     /// A field of [`Listener`].
     Listener(&'static Row<Listener>),
     /// Known by name only.
@@ -38,6 +42,7 @@ impl Found {
             Self::Global(row) => &row.facts,
             Self::Security(row) => &row.facts,
             Self::Listener(row) => &row.facts,
+            Self::Bridge(row) => &row.facts,
             Self::Known(row) => &row.facts,
         }
     }
@@ -49,6 +54,7 @@ pub fn all() -> impl Iterator<Item = Found> {
     let security = security::SECURITY.iter().map(Found::Security);
     let listener = listener::LISTENER.iter().map(Found::Listener);
     let global = global::GLOBAL.iter().map(Found::Global);
+    let bridge = bridge::BRIDGE.iter().map(Found::Bridge);
     let known = [
         security::SECURITY_KNOWN,
         listener::LISTENER_KNOWN,
@@ -59,6 +65,7 @@ pub fn all() -> impl Iterator<Item = Found> {
         .chain(security)
         .chain(listener)
         .chain(global)
+        .chain(bridge)
         .chain(known.into_iter().flatten().map(Found::Known))
 }
 

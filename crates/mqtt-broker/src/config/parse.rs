@@ -5,9 +5,10 @@
 use super::define::{Answer, Known, Row};
 use super::fault::Fault;
 use super::number::integer;
-use super::options::{self, Config, Found, Listener, Security};
+use super::options::{self, Bridge, Config, Found, Listener, Security};
 use super::text;
 use super::value::{Bool, Kind, Wrong};
+use super::variables::{self, NotFilled};
 use crate::log::{Level, Line};
 use options::sections::{Opens, Structure};
 use std::collections::HashSet;
@@ -20,12 +21,22 @@ pub(super) struct Draft {
     seen: HashSet<&'static str>,
 }
 
+/// A bridge while its section may still grow.
+#[derive(Default)]
+pub(super) struct BridgeDraft {
+    pub(super) bridge: Bridge,
+    /// Where it begins.
+    place: Place,
+    seen: HashSet<&'static str>,
+}
+
 /// What has been read so far.
 #[derive(Default)]
 pub(super) struct Reader {
     pub(super) config: Config,
     pub(super) security: Security,
     pub(super) drafts: Vec<Draft>,
+    pub(super) bridges: Vec<BridgeDraft>,
     pub(super) faults: Vec<Fault>,
     pub(super) notes: Vec<(Level, String)>,
     /// Set by `listener`, `port` and `bind_address`, but not by a default listener that only
@@ -43,8 +54,8 @@ pub(super) struct Reader {
 #[derive(Clone, Copy, Default)]
 struct Section {
     listener: Option<usize>,
-    /// The openers of sections that were refused; what belongs to them needs no second answer.
-    bridge: bool,
+    bridge: Option<usize>,
+    /// Such a section was refused; what belongs to it needs no second answer.
     plugin: bool,
 }
 
@@ -111,6 +122,11 @@ impl Reader {
         let (name, value) = line
             .split_once(char::is_whitespace)
             .map_or((line, ""), |(name, value)| (name, value.trim()));
+        let value = match variables::filled(value, |name| std::env::var(name).ok()) {
+            Ok(value) => value,
+            Err(why) => return self.refuse_variable(&why),
+        };
+        let value = value.trim();
         let Some((found, name)) = options::find(name) else {
             return self.unknown(name, value);
         };
@@ -132,8 +148,20 @@ impl Reader {
             }
             Found::Security(row) => self.read_security(row, name, value),
             Found::Listener(row) => self.read_listener(row, name, value),
+            Found::Bridge(row) => self.read_bridge(row, name, value),
             Found::Known(row) => self.answer(row, name),
         }
+    }
+
+    fn refuse_variable(&mut self, why: &NotFilled) {
+        let what = match why {
+            NotFilled::Unset(name) => {
+                format!("the environment has no variable '{name}', or it is not text.")
+            }
+            NotFilled::Unfinished => "a variable is written ${NAME}.".into(),
+        };
+        let advice = "Set it before the broker starts; or, if it is meant as it stands, type $${";
+        self.fault(what, Some(advice.into()));
     }
 
     fn unknown(&mut self, name: &str, value: &str) {
@@ -155,20 +183,16 @@ impl Reader {
                 self.caution(&format!("'{name}' is not supported yet: {instead}"));
             }
             Answer::Stop(instead) => {
-                self.section.bridge |= name == "connection";
                 self.section.plugin |= row.facts.name == "plugin";
                 self.fault(format!("'{name}' is not supported: {instead}"), None);
             }
             Answer::Inside(opener) => {
                 let inside = match opener {
-                    "connection" => self.section.bridge,
+                    "connection" => self.section.bridge.is_some(),
                     _ => self.section.plugin,
                 };
                 if !inside {
-                    self.fault(
-                        format!("'{name}' belongs below a line that begins with `{opener}`."),
-                        None,
-                    );
+                    self.belongs_below(name, opener);
                 }
             }
         }
@@ -205,6 +229,59 @@ impl Reader {
             draft.seen.insert(row.facts.name);
         }
         self.settle(row, name, value, outcome);
+    }
+
+    fn read_bridge(&mut self, row: &'static Row<Bridge>, name: &'static str, value: &str) {
+        let Some(index) = self.section.bridge else {
+            return self.belongs_below(name, "connection");
+        };
+        let draft = &mut self.bridges[index];
+        let again = draft.seen.contains(row.facts.name);
+        let outcome = apply(row, &mut draft.bridge, value, again);
+        if outcome.is_ok() {
+            draft.seen.insert(row.facts.name);
+        }
+        self.settle(row, name, value, outcome);
+    }
+
+    fn open_bridge(&mut self, name: &str) {
+        if name.is_empty() {
+            let advice = "Type: connection NAME".into();
+            self.fault("'connection' needs a name.", Some(advice));
+        } else if self.bridges.iter().any(|draft| draft.bridge.name == name) {
+            self.fault(format!("there are two bridges called '{name}'."), None);
+        }
+        self.bridges.push(BridgeDraft {
+            bridge: Bridge {
+                name: name.into(),
+                ..Bridge::default()
+            },
+            place: self.place.clone(),
+            seen: HashSet::new(),
+        });
+        self.section.bridge = Some(self.bridges.len() - 1);
+    }
+
+    /// Looks at each bridge as a whole, once everything is read.
+    pub(super) fn check_bridges(&mut self) {
+        for draft in std::mem::take(&mut self.bridges) {
+            self.place = draft.place.clone();
+            let name = &draft.bridge.name;
+            match draft.bridge.flaw() {
+                Some(flaw) => self.fault(format!("the bridge '{name}' {flaw}."), None),
+                None => self.caution(&format!(
+                    "the bridge '{name}' is not started: bridges are read and checked, and do not work yet. For one direction this does the work: mqtt-sub -h OTHER -t 'a/#' | mqtt-pub -t b -l"
+                )),
+            }
+            self.bridges.push(draft);
+        }
+    }
+
+    fn belongs_below(&mut self, name: &str, opener: &str) {
+        self.fault(
+            format!("'{name}' belongs below a line that begins with `{opener}`."),
+            None,
+        );
     }
 
     fn needs_listener(&mut self, name: &str) {
@@ -287,6 +364,7 @@ impl Reader {
     fn open(&mut self, row: &Structure, name: &'static str, value: &str) {
         match row.opens {
             Opens::Listener => self.open_listener(value),
+            Opens::Bridge => self.open_bridge(first_word(value).0),
             Opens::DefaultPort => {
                 self.listens = true;
                 let index = self.default_listener(name);

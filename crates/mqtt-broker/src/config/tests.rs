@@ -264,18 +264,70 @@ fn security_options_we_lack_stop_the_start() {
 }
 
 #[test]
-fn a_refused_bridge_is_reported_once_and_its_options_not_at_all() {
-    check_faults(
-        "connection b\naddress 127.0.0.1\ntopic # both 0\nremote_username x",
-        &[
-            "1: 'connection' is not supported: there are no bridges yet. For one direction this \
-           does the work: `mqtt-sub -h OTHER -t 'a/#' | mqtt-pub -t b -l`.",
-        ],
+fn bridges_are_read_and_checked_and_said_not_to_work() {
+    let text = "connection b\naddress 127.0.0.1 other:1884\ntopic # both 0\ntopic a in 1 x/ y/\n\
+                username x\nkeepalive_interval 1\nconnection c\naddresses d\ntopic b\n";
+    let loaded = Loaded::from_text("x", text, &[]).expect("two bridges");
+    let bridges = &loaded.config.bridges;
+    assert_eq!(
+        (bridges[0].name.as_str(), bridges[1].name.as_str()),
+        ("b", "c")
     );
+    assert_eq!((bridges[0].address.len(), bridges[0].topic.len()), (2, 2));
+    assert_eq!(bridges[0].remote_username.as_deref(), Some("x"));
+    assert_eq!(
+        (bridges[0].keepalive_interval, bridges[1].keepalive_interval),
+        (5, 60)
+    );
+    let notes: Vec<_> = loaded.notes.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(
+        notes[0].starts_with("Warning: x:1: the bridge 'b' is not started"),
+        "{notes:?}"
+    );
+    assert!(
+        notes[1].starts_with("Warning: x:7: the bridge 'c' is not started"),
+        "{notes:?}"
+    );
+    assert!(loaded.config.local_only, "a bridge is no listener");
+}
+
+#[test]
+fn mistakes_in_bridges_name_their_lines() {
     check_faults(
         "topic # both 0",
         &["1: 'topic' belongs below a line that begins with `connection`."],
     );
+    check_faults(
+        "connection\nconnection b\naddress x:0\ntopic a#\ntopic a up\nstart_type manual\nconnection b\naddress x\naddress y\ntopic a",
+        &[
+            "1: 'connection' needs a name.",
+            "3: 'address' takes ports from 1 to 65535.",
+            "4: 'topic' has no topic filter in 'a#': '#' must be the last level, alone [MQTT-4.7.1-1].",
+            "5: 'topic' takes out, in or both behind the pattern, and 'up' is none of them.",
+            "6: 'start_type' takes automatic, lazy or once; 'manual' is not that.",
+            "7: there are two bridges called 'b'.",
+            "9: 'address' was given before. One line is enough.",
+            "1: the bridge '' has no address. Add a line below it: address HOST:PORT.",
+            "2: the bridge 'b' has no address. Add a line below it: address HOST:PORT.",
+        ],
+    );
+}
+
+#[test]
+fn variables_of_the_environment_are_filled_in() {
+    let path = std::env::var("PATH").expect("every process has a PATH");
+    let text = "listener 1883\npassword_file ${NO_SUCH_VARIABLE}/x\nclientid_prefixes ${\n";
+    check_faults(
+        text,
+        &[
+            "2: the environment has no variable 'NO_SUCH_VARIABLE', or it is not text.",
+            "3: a variable is written ${NAME}.",
+        ],
+    );
+    let text = "clientid_prefixes a-${PATH}-$${PATH}\n# ${NO_SUCH_VARIABLE} in a comment\n";
+    let prefix = config(text).clientid_prefixes.expect("a prefix");
+    assert_eq!(prefix, format!("a-{path}-${{PATH}}"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Options that hold for the whole broker.
 
 use super::kinds::{Destinations, Inflight, Sync, SyncPolicy, TimeFormat, Types};
-use super::{Listener, LogDestinations};
+use super::{Bridge, Listener, LogDestinations};
 use crate::config::define::{Answer, known, options};
 use crate::config::number::{Age, Limit, Number, Period, Short};
 use crate::config::value::{Bool, Maybe, Path, Text};
@@ -21,6 +21,8 @@ options! {
     extra {
         /// The doors, in the order of the file.
         listeners: Vec<Listener> = Vec::new();
+        /// The bridges, in the order of the file.
+        bridges: Vec<Bridge> = Vec::new();
         /// Whether nobody configured a listener, so that [`Config::listeners`] are the loopback
         /// addresses. In this mode it is enough if one of them can be opened.
         local_only: bool = false;
@@ -124,8 +126,10 @@ options! {
         persistence_sync: SyncPolicy = SyncPolicy::Always, Sync;
         /// A file that holds the number of the broker's process while it runs.
         pid_file: Option<PathBuf> = None, Maybe(Path);
-        /// The user to run as. This broker never starts with more rights than it is given:
-        /// as root, start it as that user instead.
+        /// The user that the broker becomes when it is started by root, once ports and files are
+        /// open. Unset, it is `mosquitto`, or `nobody` if there is no such user; `user root` stays
+        /// root. In containers the variables `PUID` and `PGID` win. Files that are read again on a
+        /// reload must be readable for that user.
         user: Option<String> = None, Maybe(Text { max: 255 });
     }
 }

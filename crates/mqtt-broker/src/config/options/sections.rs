@@ -17,6 +17,8 @@ pub struct Structure {
 pub enum Opens {
     /// A new listener, to which the options of listeners that follow belong.
     Listener,
+    /// A new bridge, to which the options of bridges that follow belong.
+    Bridge,
     /// The port of the default listener.
     DefaultPort,
     /// The address of the default listener.
@@ -79,6 +81,19 @@ pub static STRUCTURES: &[Structure] = &[
         .deprecated("Please see the documentation for how to achieve the same effect."),
         takes: "true or false",
         opens: Opens::PerListener,
+    },
+    Structure {
+        facts: Facts::new(
+            "connection",
+            &[],
+            "Bridges",
+            &[
+                " Opens the section of a bridge and names it. Its options are read and checked, and",
+                " the start of the broker says that the bridge itself does not work yet.",
+            ],
+        ),
+        takes: "a name",
+        opens: Opens::Bridge,
     },
     Structure {
         facts: Facts::new(

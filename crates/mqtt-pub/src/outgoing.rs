@@ -148,7 +148,7 @@ impl Outgoing {
                     if !self.version.is_v5() && !record.properties.view().is_empty() && !self.told {
                         self.told = true;
                         way.console.note(
-                            "The recording has properties, which only version 5 can send: -V 5",
+                            "The recording has properties, which only version 5 can send: -V 5.",
                         );
                     }
                     self.send(&record.publish(), way)?;

@@ -1,9 +1,13 @@
 //! mqtt-pub as its users and brokers see it: arguments and input, packets byte for byte, words, exit code.
 
 mod cases {
+    mod command_line;
     mod lines;
+    mod making;
     mod one_message;
+    mod replay;
     mod usage;
+    mod version_5;
 }
 
 use mqtt_testkit::fake_broker::FakeBroker;

@@ -231,3 +231,45 @@ fn a_refusal_to_unsubscribe_is_told() {
         "Note: The broker did not unsubscribe: Not authorized.\n"
     );
 }
+
+#[test]
+fn requests_can_have_properties_which_select_version_5() {
+    let broker = FakeBroker::new();
+    let _program = start(
+        &broker,
+        "-t a -U b -D subscribe subscription-identifier 7 -D subscribe user-property k v -D unsubscribe user-property x y",
+    );
+    broker.connected(ACCEPTED_5).expect(
+        b"\x82\x10\0\x01\x09\x0b\x07\x26\0\x01k\0\x01v\0\x01a\0\xa2\x0d\0\x02\x07\x26\0\x01x\0\x01y\0\x01b",
+    );
+}
+
+#[test]
+fn connect_and_disconnect_can_have_properties() {
+    let broker = FakeBroker::new();
+    let program = start(
+        &broker,
+        "-t t -C 1 -D connect receive-maximum 5 -D connect user-property k v -D disconnect session-expiry-interval 0",
+    );
+    let mut connection = broker.accept();
+    connection.expect(b"\x10\x17\0\x04MQTT\x05\x02\0\x3c\x0a\x21\0\x05\x26\0\x01k\0\x01v\0\0");
+    connection.send(ACCEPTED_5);
+    connection.packet();
+    connection.send(b"\x90\x04\0\x01\0\0\x30\x05\0\x01t\0x");
+    connection.expect(b"\xe0\x07\0\x05\x11\0\0\0\0");
+    connection.expect_end();
+    expect_output(&program.finish(), "x\n");
+}
+
+#[test]
+fn topic_aliases_of_the_broker_are_understood_where_they_are_allowed() {
+    let broker = FakeBroker::new();
+    let program = start(&broker, "-t t -v -C 2 -D connect topic-alias-maximum 9");
+    let mut connection = broker.connected(ACCEPTED_5);
+    connection.packet();
+    connection.send(&[0x90, 4, 0, 1, 0, 0]);
+    connection.send(b"\x30\x0a\0\x03a/b\x03\x23\0\x01x");
+    connection.send(b"\x30\x07\0\0\x03\x23\0\x01y");
+    connection.expect_disconnect();
+    expect_output(&program.finish(), "a/b x\na/b y\n");
+}

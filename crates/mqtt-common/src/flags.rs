@@ -53,7 +53,7 @@ pub fn parse(
         program,
         name,
         notes: Vec::new(),
-        given: read(program, &arguments)?,
+        given: read(program, &mut command(program), &arguments)?,
     };
     if said.has("help") {
         return Ok(Parsed::Text(help::text(program, &said.name)));
@@ -87,9 +87,13 @@ pub fn parse(
 }
 
 /// Splits repaired arguments into flags and values, in order.
-fn read(program: Program, arguments: &[OsString]) -> Result<Vec<Given>, UsageError> {
-    let matches = command(program)
-        .try_get_matches_from(arguments)
+fn read(
+    program: Program,
+    command: &mut Command,
+    arguments: &[OsString],
+) -> Result<Vec<Given>, UsageError> {
+    let matches = command
+        .try_get_matches_from_mut(arguments)
         .map_err(|error| explain(program, &error))?;
     let mut given: Vec<(usize, Given)> = Vec::new();
     let flags = FLAGS.iter().filter(|flag| flag.is_of(program));

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::{fs, io};
 
+use clap::Command;
+
 use super::said::Origin;
 use super::table::{JSON, PROPERTY, PROPERTY_VALUES, Program};
-use super::{Given, POSITIONAL, Said, UsageError, arguments, read};
+use super::{Given, POSITIONAL, Said, UsageError, arguments, command, read};
 
 /// The flag that names an options file.
 const FLAG: &str = "options-file";
@@ -27,10 +29,18 @@ pub fn add(
         Some(path) => Some((PathBuf::from(path), named(Path::new(path))?)),
         None => default(said.program, environment)?,
     };
-    let Some((path, bytes)) = found else {
-        return Ok(());
-    };
-    let mut given = lines(said, &path, &bytes)?;
+    match found {
+        Some((path, bytes)) => prepend(said, &path, &bytes),
+        None => Ok(()),
+    }
+}
+
+/// Puts the options of a file in front of what was said; `path` is its name for messages.
+///
+/// # Errors
+/// A line is no option, or lacks its value.
+pub fn prepend(said: &mut Said, path: &Path, bytes: &[u8]) -> Result<(), UsageError> {
+    let mut given = lines(said, path, bytes)?;
     given.append(&mut said.given);
     said.given = given;
     Ok(())
@@ -99,6 +109,7 @@ fn candidates(
 fn lines(said: &mut Said, path: &Path, bytes: &[u8]) -> Result<Vec<Given>, UsageError> {
     let file: Rc<str> = path.to_string_lossy().into();
     let text = decoded(bytes);
+    let mut command = command(said.program);
     let mut all = Vec::new();
     for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let origin = Origin {
@@ -106,7 +117,7 @@ fn lines(said: &mut Said, path: &Path, bytes: &[u8]) -> Result<Vec<Given>, Usage
             line: index + 1,
         };
         let place = format!("{file}:{}", origin.line);
-        let given = one_line(said, line, &place).map_err(|error| error.at(&place))?;
+        let given = one_line(said, &mut command, line, &place).map_err(|error| error.at(&place))?;
         all.extend(given.into_iter().map(|given| Given {
             origin: Some(origin.clone()),
             ..given
@@ -133,7 +144,12 @@ fn decoded(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The option of one line, none in an empty one or a comment.
-fn one_line(said: &mut Said, line: &[u8], place: &str) -> Result<Vec<Given>, UsageError> {
+fn one_line(
+    said: &mut Said,
+    command: &mut Command,
+    line: &[u8],
+    place: &str,
+) -> Result<Vec<Given>, UsageError> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.starts_with(b"#") || line.trim_ascii().is_empty() {
         return Ok(Vec::new());
@@ -145,7 +161,7 @@ fn one_line(said: &mut Said, line: &[u8], place: &str) -> Result<Vec<Given>, Usa
     let words = words(line.trim_ascii_start())?;
     let first = words[0].to_string_lossy().into_owned();
     let (words, notes) = arguments::repair(said.program, words)?;
-    let given = read(said.program, &words)?;
+    let given = read(said.program, command, &words)?;
     said.notes
         .extend(notes.into_iter().map(|note| format!("{place}: {note}")));
     if let Some(stray) = given.iter().find(|given| given.long == POSITIONAL) {

@@ -114,9 +114,11 @@ impl<'a> Words<'a> {
             Id::ReceiveMaximum => Property::ReceiveMaximum(self.non_zero(NonZeroU16::new)?),
             Id::MaximumPacketSize => Property::MaximumPacketSize(self.non_zero(NonZeroU32::new)?),
             Id::SubscriptionIdentifier => {
-                let number: u32 = self.number(1)?;
-                let number = VarInt::new(number).ok_or_else(|| self.out_of_range(1, LARGEST_ID))?;
-                Property::SubscriptionIdentifier(number)
+                let number = value.parse().ok().filter(|number| *number > 0);
+                let number = number.and_then(VarInt::new);
+                Property::SubscriptionIdentifier(
+                    number.ok_or_else(|| self.out_of_range(1, LARGEST_ID))?,
+                )
             }
             Id::ContentType => Property::ContentType(value),
             Id::AuthenticationMethod => Property::AuthenticationMethod(value),
@@ -433,6 +435,10 @@ mod tests {
         check_error(
             "-D subscribe subscription-identifier 268435456",
             "from 1 to 268435455",
+        );
+        check_error(
+            "-D subscribe subscription-identifier -1",
+            "from 1 to 268435455, and '-1'",
         );
         check_error(
             "-D publish response-topic a/#",

@@ -1,6 +1,8 @@
 //! The program as people use it: its flags, its files, its exit codes.
 
 mod config;
+#[cfg(unix)]
+mod doors;
 mod engine_access;
 mod engine_connect;
 mod engine_hostile;

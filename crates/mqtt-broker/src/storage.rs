@@ -293,12 +293,17 @@ impl Core {
                 storage.refused = Some((batch, Instant::now() + RETRY));
                 self.engine.handle_refused(now, &error.to_string());
             }
+            Outcome::Loaded(wanted, Ok(_)) if storage.refused.is_some() => {
+                // It was read behind a batch that is not stored, and may lack what was in that.
+                let why = "a batch before was refused";
+                self.engine.handle_unreadable(now, wanted, why);
+            }
             Outcome::Loaded(wanted, Ok(deliveries)) => {
                 self.engine.handle_loaded(now, wanted, deliveries);
             }
             Outcome::Loaded(wanted, Err(error)) => {
-                self.engine.handle_refused(now, &error.to_string());
-                storage.writer.send(Task::Load(wanted));
+                let why = error.to_string();
+                self.engine.handle_unreadable(now, wanted, &why);
             }
             Outcome::Unsafe(error) => self.engine.handle_refused(now, &error.to_string()),
         }

@@ -5,6 +5,7 @@ mod config;
 mod doors;
 mod engine_access;
 mod engine_connect;
+mod engine_durable;
 mod engine_hostile;
 mod engine_limits;
 mod engine_login;

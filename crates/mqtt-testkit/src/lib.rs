@@ -9,5 +9,6 @@ pub mod program;
 pub mod sample;
 pub mod strangers;
 pub mod tools;
+pub mod witness;
 #[cfg(feature = "world")]
 pub mod world;

@@ -19,6 +19,7 @@
 
 mod client;
 mod dial;
+pub mod disk;
 mod message;
 
 pub use client::Client;
@@ -91,6 +92,8 @@ struct Inner {
     /// Where the next connections come from, and what they show.
     host: String,
     secured: Option<Box<Secured>>,
+    /// The broker's store, if it has one.
+    shelf: Option<store::Shelf>,
     log: Vec<LogLine>,
 }
 
@@ -122,6 +125,7 @@ impl World {
             is_checking_late: false,
             host: "10.0.0.1".to_owned(),
             secured: None,
+            shelf: None,
             log: Vec::new(),
         };
         inner.advance(Duration::ZERO);
@@ -335,7 +339,7 @@ impl Inner {
             for link in std::mem::take(&mut self.held_up) {
                 self.read(link);
             }
-            if !self.engine.has_dirty() {
+            if !self.engine.has_dirty() && !self.tend_store() && !self.engine.has_dirty() {
                 break;
             }
         }
@@ -351,7 +355,7 @@ impl Inner {
     fn write(&mut self, at: usize) {
         let link = &mut self.links[at];
         let Some(key) = link.key else { return };
-        while link.window > 0 && !self.engine.outbox(key).is_empty() {
+        while link.window > 0 && self.engine.outbox(key).ready() > 0 {
             let mut slices = [IoSlice::new(&[]); 4];
             let filled = self.engine.outbox(key).slices(&mut slices);
             let mut count = 0;

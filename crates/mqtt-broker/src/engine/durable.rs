@@ -79,6 +79,7 @@ impl Engine {
                 self.log(Line::Caution {
                     what: "the store takes changes again.",
                 });
+                self.ask_again();
             }
             self.open_gates();
         }
@@ -118,6 +119,28 @@ impl Engine {
         }
         self.send_waiting(now, key);
         self.ask_for_more(key);
+    }
+
+    /// A part of a queue cannot be read now; it is asked for again when the store works.
+    pub fn handle_unreadable(&mut self, now: Time, wanted: Wanted, why: &str) {
+        if let Some(session) = self.sessions.get_mut(wanted.session.0 as usize)
+            && session.serial == wanted.serial
+        {
+            session.behind.is_loading = false;
+        }
+        self.handle_refused(now, why);
+    }
+
+    /// Asks for all parts of queues that could not be read.
+    fn ask_again(&mut self) {
+        let waiting = self.sessions.iter();
+        let waiting = waiting.filter(|(_, session)| session.behind.count > 0);
+        let keys: Vec<_> = waiting
+            .filter_map(|(index, _)| u32::try_from(index).ok().map(SessionKey))
+            .collect();
+        for key in keys {
+            self.ask_for_more(key);
+        }
     }
 
     /// These messages were left in queues of sessions that have ended.

@@ -1,0 +1,492 @@
+//! What was acknowledged outlives the broker, whatever happens to it and to its disk.
+
+use mqtt_proto::{Property, QoS, ReasonCode, Version};
+use mqtt_testkit::fuzz::Random;
+use mqtt_testkit::witness::{Churner, Publisher, Subscriber, Witness};
+use mqtt_testkit::world::disk::SimDisk;
+use mqtt_testkit::world::{Client, World, message};
+
+fn world() -> (World, SimDisk) {
+    let disk = SimDisk::new();
+    (World::with_store(&disk, |_| {}), disk)
+}
+
+fn crash(world: &World) {
+    world
+        .restart(|disk| disk.lose_power(&mut Random::new(1)))
+        .expect("the store opens");
+}
+
+#[test]
+fn a_publisher_is_answered_when_its_message_is_stored_and_not_before() {
+    let (world, _) = world();
+    world.v4("sleeper").durable().connect().subscribe("a", 1);
+    world.v4("sleeper").durable().connect().cut();
+    let publisher = world.v4("p").connect();
+    world.hold_store(true);
+    let id = publisher.publish(message("a", "1").qos(1));
+    publisher.expect_nothing();
+    world.store();
+    publisher.expect_puback(id);
+}
+
+#[test]
+fn who_promises_nothing_never_waits() {
+    let (world, _) = world();
+    world.hold_store(true);
+    let (ann, bob) = (world.v4("ann").connect(), world.v5("bob").connect());
+    assert_eq!(bob.subscribe("a", 2).value(), 2);
+    let id = ann.publish(message("a", "1").qos(1));
+    ann.expect_puback(id);
+    assert_eq!(bob.hear().text(), "1");
+    ann.publish(message("a", "0"));
+    assert_eq!(bob.hear().text(), "0");
+    assert_eq!(world.stored(), 0);
+}
+
+#[test]
+fn what_is_acknowledged_at_once_is_never_stored() {
+    let (world, _) = world();
+    let reader = world.v4("reader").durable().connect();
+    reader.subscribe("a", 1);
+    let publisher = world.v4("p").connect();
+    world.hold_store(true);
+    let before = world.stored();
+    let id = publisher.publish(message("a", "1").qos(1));
+    let heard = reader.hear();
+    publisher.expect_nothing();
+    reader.ack(&heard);
+    publisher.expect_puback(id);
+    assert_eq!(world.stored(), before);
+}
+
+#[test]
+fn a_message_of_qos_2_leaves_when_its_identifier_is_stored() {
+    let (world, _) = world();
+    let reader = world.v4("reader").durable().connect();
+    reader.subscribe("a", 2);
+    world.hold_store(true);
+    let publisher = world.v4("p").connect();
+    let id = publisher.publish(message("a", "2").qos(2));
+    publisher.expect_pubrec(id);
+    publisher.pubrel(id);
+    let other = world.v4("q").connect();
+    other.publish(message("a", "1").qos(1));
+    // The outbox keeps its order, so the one of QoS 1 is held up with it.
+    reader.expect_nothing();
+    world.store();
+    assert_eq!(reader.texts(), ["2", "1"]);
+    publisher.expect_pubcomp(id);
+}
+
+#[test]
+fn a_session_goes_on_after_a_crash_as_after_a_broken_cable() {
+    let (world, _) = world();
+    let reader = world.v5("reader").durable().connect();
+    reader.subscribe("a/#", 2);
+    let publisher = world.v5("p").connect();
+    for (n, qos) in [(1, 1), (2, 2), (3, 1)] {
+        publisher.deliver(message("a/b", n.to_string()).qos(qos));
+    }
+    let first = reader.hear_all();
+    reader.pubrec(first[1].id);
+    reader.expect_pubrel(first[1].id);
+    crash(&world);
+    let reader = world.v5("reader").durable().connect();
+    assert!(reader.session_present);
+    let again = reader.hear();
+    assert_eq!((again.id, again.text()), (first[0].id, "1".to_owned()));
+    reader.expect_pubrel(first[1].id);
+    let last = reader.hear();
+    assert_eq!((last.id, last.text()), (first[2].id, "3".to_owned()));
+    let publisher = world.v5("p").connect();
+    publisher.deliver(message("a/c", "4").qos(1));
+    assert_eq!(reader.hear().id, first[2].id + 1);
+}
+
+#[test]
+fn a_will_of_a_durable_session_is_published_by_the_next_broker() {
+    let (world, _) = world();
+    world.v5("reader").durable().connect().subscribe("w", 1);
+    let will = message("w", "gone").qos(1);
+    let late = will.clone().with(Property::WillDelayInterval(30));
+    let _now = world.v5("now").durable().will(will).connect();
+    let _late = world.v5("late").durable().will(late).connect();
+    crash(&world);
+    let reader = world.v5("reader").durable().connect();
+    let heard = reader.hear_all();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    reader.ack(&heard[0]);
+    world.advance_seconds(31);
+    reader.hear();
+    crash(&world);
+    world.advance_seconds(60);
+    let reader = world.v5("reader").durable().connect();
+    assert_eq!(reader.hear_all().len(), 1, "the one not acknowledged");
+}
+
+#[test]
+fn sessions_and_messages_expire_at_their_time_also_while_the_broker_is_away() {
+    let (world, _) = world();
+    let short = Property::SessionExpiryInterval(100);
+    let dial = || world.v5("short").resuming().with(short);
+    let client = dial().connect();
+    client.subscribe("a", 1);
+    client.cut();
+    let publisher = world.v5("p").connect();
+    let expiring = |text: &str, seconds| {
+        message("a", text)
+            .qos(1)
+            .with(Property::MessageExpiryInterval(seconds))
+    };
+    publisher.deliver(expiring("early", 20));
+    publisher.deliver(expiring("late", 90));
+    world.advance_seconds(30);
+    crash(&world);
+    let client = dial().connect();
+    assert_eq!(client.hear_all().len(), 1);
+    client.cut();
+    crash(&world);
+    world.advance_seconds(101);
+    assert!(!dial().connect().session_present);
+}
+
+#[test]
+fn a_message_in_many_queues_is_stored_once() {
+    let (world, disk) = world();
+    for n in 0..100 {
+        let client = world.v4(&format!("c{n}")).durable().connect();
+        client.subscribe("a", 1);
+        client.cut();
+    }
+    let before = disk.size();
+    let publisher = world.v4("p").connect();
+    publisher.deliver(message("a", "x".repeat(100_000)).qos(1));
+    assert!(disk.size() - before < 2_000_000, "{}", disk.size() - before);
+    crash(&world);
+    for n in 0..100 {
+        let client = world.v4(&format!("c{n}")).durable().connect();
+        let heard = client.hear();
+        client.ack(&heard);
+    }
+    let counts = world.restart(SimDisk::kill).expect("the store opens");
+    assert_eq!((counts.messages, counts.deliveries), (0, 0));
+}
+
+#[test]
+fn retained_messages_subscriptions_and_their_options_stay() {
+    let (world, _) = world();
+    let client = world.v5("c").durable().connect();
+    client.subscribe("a", 1);
+    client.subscribe("b", 1);
+    client.unsubscribe("a");
+    client.deliver(message("r", "1").qos(1).retained());
+    client.deliver(message("s", "1").qos(1).retained());
+    client.deliver(message("s", "").qos(1).retained());
+    crash(&world);
+    assert_eq!(world.retained("r").as_deref(), Some("1"));
+    assert_eq!(world.retained("s"), None);
+    let client = world.v5("c").durable().connect();
+    let publisher = world.v5("p").connect();
+    publisher.deliver(message("a", "no").qos(1));
+    publisher.deliver(message("b", "yes").qos(1));
+    assert_eq!(client.texts(), ["yes"]);
+    world.v5("c").connect().disconnect();
+    crash(&world);
+    assert!(!world.v5("c").durable().connect().session_present);
+}
+
+#[test]
+fn a_queue_longer_than_memory_allows_drains_in_order() {
+    let disk = SimDisk::new();
+    let world = World::with_store(&disk, |settings| {
+        settings.queue_head = 10;
+        settings.max_queued_messages = usize::MAX;
+    });
+    let client = world.v4("c").durable().connect();
+    client.subscribe("a", 1);
+    client.cut();
+    let publisher = world.v4("p").connect();
+    for n in 0..200 {
+        publisher.deliver(message("a", n.to_string()).qos(1));
+        if n == 100 {
+            break;
+        }
+    }
+    crash(&world);
+    let publisher = world.v4("p").connect();
+    for n in 101..200 {
+        publisher.deliver(message("a", n.to_string()).qos(1));
+    }
+    let client = world.v4("c").durable().connect();
+    for n in 0..200 {
+        let heard = client.hear();
+        assert_eq!(heard.text(), n.to_string());
+        client.ack(&heard);
+    }
+    client.expect_nothing();
+    let counts = world.restart(SimDisk::kill).expect("the store opens");
+    assert_eq!((counts.messages, counts.deliveries), (0, 0));
+}
+
+#[test]
+fn a_session_that_ends_takes_its_long_queue_with_it() {
+    let disk = SimDisk::new();
+    let world = World::with_store(&disk, |settings| settings.queue_head = 5);
+    for id in ["c", "d"] {
+        let client = world.v4(id).durable().connect();
+        client.subscribe("a", 1);
+        client.cut();
+    }
+    let publisher = world.v4("p").connect();
+    for n in 0..50 {
+        publisher.deliver(message("a", n.to_string()).qos(1));
+    }
+    world.v4("c").connect().disconnect();
+    let counts = world.restart(SimDisk::kill).expect("the store opens");
+    assert_eq!((counts.messages, counts.deliveries), (50, 50));
+    world.v4("d").connect().disconnect();
+    let counts = world.restart(SimDisk::kill).expect("the store opens");
+    assert_eq!((counts.messages, counts.deliveries), (0, 0));
+}
+
+#[test]
+fn a_full_disk_refuses_and_loses_nothing_until_there_is_room_again() {
+    let (world, disk) = world();
+    let (old, new) = (world.v4("old").durable(), world.v5("new").durable());
+    let (old, new) = (old.connect(), new.connect());
+    old.subscribe("a", 1);
+    new.subscribe("a", 1);
+    old.cut();
+    let publisher = world.v5("p").connect();
+    publisher.deliver(message("a", "kept").qos(1));
+    new.hear();
+    disk.fail_after(Some(0));
+    // The first to meet the fault is let go, without an acknowledgement.
+    publisher.publish(message("a", "lost").qos(1));
+    publisher.expect_disconnect(ReasonCode::QuotaExceeded);
+    new.cut();
+    world
+        .v5("new")
+        .durable()
+        .expect_refused(ReasonCode::QuotaExceeded);
+    let clean = world.v5("clean").connect();
+    let id = clean.publish(message("a", "refused").qos(1));
+    assert_eq!(clean.expect_puback(id), ReasonCode::QuotaExceeded);
+    let clean4 = world.v4("clean4").connect();
+    clean4.publish(message("a", "refused").qos(1));
+    clean4.expect_closed();
+    clean.publish(message("elsewhere", "0").qos(0));
+    disk.fail_after(None);
+    world.store();
+    let id = clean.publish(message("a", "taken").qos(1));
+    assert!(!clean.expect_puback(id).is_error());
+    crash(&world);
+    let old = world.v4("old").durable().connect();
+    let texts = old.texts();
+    assert_eq!(texts.first().map(String::as_str), Some("kept"));
+    assert_eq!(texts.last().map(String::as_str), Some("taken"));
+    assert!(!texts.contains(&"refused".to_owned()), "{texts:?}");
+    assert_eq!(world.logged("the store takes changes again"), 1);
+}
+
+/// Clients with a record, in a world whose broker is killed again and again.
+struct Trial {
+    random: Random,
+    world: World,
+    publishers: Vec<Publisher>,
+    subscriber: Subscriber,
+    churner: Churner,
+    lines: Vec<Option<Client>>,
+}
+
+impl Trial {
+    fn new(seed: u64) -> Trial {
+        let mut random = Random::new(seed);
+        let head = 1 + random.below(30) as usize;
+        let world = World::with_store(&SimDisk::new(), move |settings| {
+            settings.max_queued_messages = usize::MAX;
+            settings.queue_head = head;
+        });
+        let publisher = |n: u64| {
+            let qos = [QoS::AtLeastOnce, QoS::ExactlyOnce][n as usize % 2];
+            let version = [Version::V4, Version::V5][n as usize / 2 % 2];
+            Publisher::new(&format!("p{n}"), version, qos, 1 + n as usize * 3)
+        };
+        Trial {
+            random,
+            world,
+            publishers: (0..4).map(publisher).collect(),
+            subscriber: Subscriber::new("s", Version::V5),
+            churner: Churner::new("churner", Version::V5),
+            lines: vec![],
+        }
+    }
+
+    fn witness(&mut self, at: usize) -> &mut dyn Witness {
+        match at {
+            0 => &mut self.subscriber,
+            1 => &mut self.churner,
+            at => &mut self.publishers[at - 2],
+        }
+    }
+
+    /// Brings bytes to and fro, for one client.
+    fn exchange(&mut self, at: usize) {
+        let Some(client) = self.lines[at].take() else {
+            return;
+        };
+        let bytes = client.take_bytes();
+        if !client.is_open() {
+            self.witness(at).lose();
+            return;
+        }
+        let out = self.witness(at).receive(&bytes);
+        client.send_bytes(&out);
+        self.lines[at] = Some(client);
+    }
+
+    fn connect(&mut self, at: usize) {
+        let version = self.witness(at).version();
+        let client = self.world.open(version, 0).expect("there is room");
+        let hello = self.witness(at).hello();
+        client.send_bytes(&hello);
+        self.lines[at] = Some(client);
+    }
+
+    fn restart(&mut self) {
+        let (mut random, how) = (Random::new(self.random.number()), self.random.below(3));
+        self.world
+            .restart(|disk| match how {
+                0 => disk.kill(),
+                _ => disk.lose_power(&mut random),
+            })
+            .expect("the store opens");
+        for at in 0..self.lines.len() {
+            self.lines[at] = None;
+            self.witness(at).lose();
+        }
+        self.world.hold_store(true);
+    }
+
+    fn step(&mut self, disk: Option<&SimDisk>) {
+        let at = self.random.below(self.lines.len() as u64) as usize;
+        match self.random.below(24) {
+            0..10 => self.exchange(at),
+            10..13 => self.world.take_batch(),
+            13..17 => self.world.store(),
+            17..19 if self.lines[at].is_none() => self.connect(at),
+            19..22 if at >= 2 => {
+                let count = self.random.below(6);
+                let out = self.publishers[at - 2].more(count);
+                if let Some(client) = &self.lines[at] {
+                    client.send_bytes(&out);
+                }
+            }
+            22 => {
+                if let Some(client) = self.lines[at].take() {
+                    client.cut();
+                    self.witness(at).lose();
+                }
+            }
+            23 => match (disk, self.random.below(4)) {
+                (Some(disk), 0) => disk.fail_after(Some(self.random.below(12))),
+                (Some(disk), 1) => disk.fail_after(None),
+                (_, 2) => self.restart(),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self) {
+        self.world.hold_store(false);
+        self.world.store();
+        for round in 0.. {
+            assert!(round < 2000, "it comes to no end");
+            for at in 0..self.lines.len() {
+                if self.lines[at].as_ref().is_none_or(|line| !line.is_open()) {
+                    self.witness(at).lose();
+                    self.connect(at);
+                }
+                self.exchange(at);
+                self.world.store();
+            }
+            let is_done = self
+                .publishers
+                .iter()
+                .all(|publisher| publisher.is_done() && self.subscriber.has_all_of(publisher));
+            if is_done && round > 5 {
+                break;
+            }
+        }
+    }
+
+    fn check(&self) {
+        for publisher in &self.publishers {
+            if let Err(error) = self.subscriber.check(publisher) {
+                panic!("{error}");
+            }
+            let retained = self.world.retained(publisher.topic());
+            let expected = publisher.published();
+            let expected = (expected > 0).then(|| expected.to_string());
+            assert_eq!(retained, expected, "{}", publisher.topic());
+        }
+    }
+}
+
+/// Says which history it was when a test panics.
+struct Told(u64);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was MQTT_SEED={}", self.0);
+        }
+    }
+}
+
+fn run(seed: u64, is_faulty: bool) {
+    let told = Told(seed);
+    let mut trial = Trial::new(seed);
+    trial.lines = (0..trial.publishers.len() + 2).map(|_| None).collect();
+    // The subscription stands before anything is published.
+    trial.connect(0);
+    while !trial.subscriber.is_done() {
+        trial.exchange(0);
+    }
+    trial.world.hold_store(true);
+    let disk = trial.world.disk();
+    for _ in 0..400 {
+        trial.step(is_faulty.then_some(&disk));
+    }
+    disk.fail_after(None);
+    trial.finish();
+    trial.check();
+    drop(told);
+}
+
+fn seeds(default: u64) -> std::ops::Range<u64> {
+    let number = |name| {
+        let text = std::env::var(name).ok()?;
+        text.parse::<u64>().ok()
+    };
+    match number("MQTT_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 1..1 + number("MQTT_HISTORIES").unwrap_or(default),
+    }
+}
+
+#[test]
+fn whenever_power_is_lost_nothing_acknowledged_is_lost_or_doubled() {
+    for seed in seeds(12) {
+        run(seed, false);
+    }
+}
+
+#[test]
+fn a_disk_that_fails_now_and_then_loses_nothing_either() {
+    for seed in seeds(12) {
+        run(seed, true);
+    }
+}

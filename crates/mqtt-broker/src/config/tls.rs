@@ -20,7 +20,18 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
             advice: Some(advice.into()),
         })
     });
-    let mut faults: Vec<Fault> = faults.collect();
+    // Scripts look for these two as Mosquitto says them: nothing may stand in front.
+    let behind_proxy = config.listeners.iter().filter_map(|listener| {
+        let (what, advice) = contradicts_proxy(listener)?;
+        Some(Fault {
+            file: String::new(),
+            line: 0,
+            text: String::new(),
+            what: format!("{what} cannot be used with `enable_proxy_protocol 2`."),
+            advice: Some(format!("{advice} (Listener {} of {file}.)", listener.port)),
+        })
+    });
+    let mut faults: Vec<Fault> = faults.chain(behind_proxy).collect();
     // The two listeners of local-only mode share their options.
     faults.dedup();
     faults
@@ -46,21 +57,24 @@ fn incomplete(listener: &Listener) -> Option<(&'static str, &'static str)> {
             "Keep one of them.",
         ));
     }
-    if listener.enable_proxy_protocol == Some(mqtt_net::ProxyVersion::V2) {
-        if is_secured {
-            return Some((
-                "certfile and keyfile have no use behind a proxy with enable_proxy_protocol 2",
-                "The proxy speaks TLS with the clients: take them out.",
-            ));
-        }
-        if listener.use_subject_as_username {
-            return Some((
-                "use_subject_as_username cannot be had behind a proxy with enable_proxy_protocol 2",
-                "The proxy tells the common name: use_identity_as_username true.",
-            ));
-        }
-    }
     None
+}
+
+/// What a proxy that speaks TLS itself makes useless, and what to do instead.
+fn contradicts_proxy(listener: &Listener) -> Option<(&'static str, &'static str)> {
+    if listener.enable_proxy_protocol != Some(mqtt_net::ProxyVersion::V2) {
+        return None;
+    }
+    if listener.certfile.is_some() || listener.keyfile.is_some() {
+        return Some((
+            "certfile and keyfile",
+            "The proxy speaks TLS with the clients, so take them out.",
+        ));
+    }
+    listener.use_subject_as_username.then_some((
+        "use_subject_as_username",
+        "The proxy tells the common name alone: use_identity_as_username true.",
+    ))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod config;
 #[cfg(unix)]
 mod doors;
+mod crash;
 mod engine_access;
 mod engine_connect;
 mod engine_durable;

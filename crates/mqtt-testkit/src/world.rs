@@ -21,6 +21,7 @@ mod client;
 mod dial;
 pub mod disk;
 mod message;
+mod store;
 
 pub use client::Client;
 pub use dial::Dial;

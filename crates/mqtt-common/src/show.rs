@@ -109,8 +109,8 @@ impl Show {
     /// A message as one line of a terminal, without its end.
     pub fn one_line(&self, message: &Publish<'_>, console: &Console) -> String {
         let (mut out, mut faults) = (Vec::new(), Vec::new());
-        if matches!(self.form, Form::Raw) && !self.verbose {
-            terminal::message(message, &Clock::default(), &mut out);
+        if matches!(self.form, Form::Raw) {
+            terminal::line(message, &Clock::default(), &mut out);
         } else {
             self.append(message, true, &Clock::default(), &mut out, &mut faults);
         }

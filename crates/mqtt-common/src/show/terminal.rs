@@ -15,19 +15,44 @@ const MAX_DUMP: usize = 1024;
 
 /// Appends a message with its time and topic.
 pub(super) fn message(message: &Publish<'_>, clock: &Clock, out: &mut Vec<u8>) {
+    head(message, clock, out);
+    payload(message.payload, true, out);
+    out.push(b'\n');
+}
+
+/// Appends the same in one line, as much of the message as fits there, without the line's end.
+pub(super) fn line(message: &Publish<'_>, clock: &Clock, out: &mut Vec<u8>) {
+    head(message, clock, out);
+    match std::str::from_utf8(message.payload) {
+        Ok(text) if !text.contains(is_harmful) => {
+            let words = text.replace(char::is_control, " ");
+            out.extend_from_slice(words.as_bytes());
+        }
+        _ => {
+            let shown = &message.payload[..message.payload.len().min(LINE)];
+            let more = if shown.len() < message.payload.len() {
+                " ..."
+            } else {
+                ""
+            };
+            let (size, (digits, text)) = (message.payload.len(), columns(shown));
+            let _ = write!(out, "({size} bytes) {digits}{more}  {}", text.dimmed());
+        }
+    }
+}
+
+/// Time, topic, and what there is to know about a message that its payload does not say.
+fn head(message: &Publish<'_>, clock: &Clock, out: &mut Vec<u8>) {
     let topic = plain(message.topic.map_or("", |topic| topic.as_str()));
     let time = clock.show("%H:%M:%S").dimmed();
-    // Writing to a vector does not fail, here and below.
+    // Writing to a vector does not fail, here and everywhere in this file.
     let _ = write!(out, "{time} {} ", topic.cyan());
     if message.retain {
         let _ = write!(out, "{} ", "(retained)".dimmed());
     }
     if message.payload.is_empty() {
         let _ = write!(out, "{}", "(empty)".dimmed());
-    } else {
-        payload(message.payload, true, out);
     }
-    out.push(b'\n');
 }
 
 /// Appends a payload: text as it is, anything else as a dump.
@@ -39,13 +64,23 @@ pub(super) fn payload(payload: &[u8], newline: bool, out: &mut Vec<u8>) {
 }
 
 /// Whether a character does something to a terminal instead of being shown.
-pub(super) fn is_harmful(c: char) -> bool {
+fn is_harmful(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\r' | '\t')
 }
 
 /// One line of text without anything that moves the cursor.
-pub(super) fn plain(text: &str) -> String {
+fn plain(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
+}
+
+/// Bytes as digits, and what is text in them.
+fn columns(bytes: &[u8]) -> (String, String) {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = bytes.iter().map(|byte| match byte {
+        0x20..0x7f => char::from(*byte),
+        _ => '.',
+    });
+    (digits.join(" "), text.collect())
 }
 
 /// Bytes in hexadecimal, and beside them what is text in them.
@@ -56,21 +91,9 @@ fn dump(payload: &[u8], newline: bool, out: &mut Vec<u8>) {
     }
     let shown = &payload[..payload.len().min(MAX_DUMP)];
     for (index, line) in shown.chunks(LINE).enumerate() {
-        let digits: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
-        let text: String = line
-            .iter()
-            .map(|byte| match byte {
-                0x20..0x7f => char::from(*byte),
-                _ => '.',
-            })
-            .collect();
-        let _ = write!(
-            out,
-            "\n  {:06x}  {:<47}  {}",
-            index * LINE,
-            digits.join(" "),
-            text.dimmed()
-        );
+        let (digits, text) = columns(line);
+        let (offset, text) = (index * LINE, text.dimmed());
+        let _ = write!(out, "\n  {offset:06x}  {digits:<47}  {text}");
     }
     if payload.len() > MAX_DUMP {
         let _ = write!(out, "\n  ... and {} more bytes", payload.len() - MAX_DUMP);

@@ -354,3 +354,19 @@ fn a_person_sees_time_topic_and_message() {
         "05:04:05 a/β (retained) 21.5\n05:04:05 a/β (retained) (empty)\n"
     );
 }
+
+#[test]
+fn a_line_of_the_screen_stays_one_line() {
+    colored::control::set_override(false);
+    let none = PropertiesBuf::new();
+    let line = |payload: &[u8]| {
+        let mut out = Vec::new();
+        terminal::line(&publish(payload, &none), &clock(), &mut out);
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(line(b"a\nb\tc"), "05:04:05 a/β (retained) a b c");
+    assert_eq!(
+        line(b"\xff01234567890123456789"),
+        "05:04:05 a/β (retained) (21 bytes) ff 30 31 32 33 34 35 36 37 38 39 30 31 32 33 34 ...  .012345678901234"
+    );
+}

@@ -22,7 +22,7 @@ fn recorded(broker: &FakeBroker, file: &str) -> Ended {
 fn check_records(text: &str) {
     let records: Vec<_> = text
         .lines()
-        .map(|line| Record::read(line.as_bytes()).unwrap())
+        .map(|line| Record::read(line.as_bytes()).expect("each line is a record"))
         .collect();
     assert_eq!(records.len(), 2, "{text}");
     assert_eq!(records[0].payload, b"hi");

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use mqtt_net::{ConnectError, Connection, Stream, Turn};
-use mqtt_proto::client::{Abandoned, Event, MAX_PACKET_SIZE, PublishError, Session};
+use mqtt_proto::client::{Abandoned, Event, PublishError, Session};
 use mqtt_proto::{Publish, QoS, ReasonCode, decode};
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ use crate::options::{Common, Reconnect};
 use crate::screen::Screen;
 use crate::trace::Trace;
 use carried::Carried;
-use lost::{check, may_be_first, undecodable, violated};
+use lost::{check, may_be_first, not_mqtt, undecodable, violated};
 
 pub use lost::Lost;
 
@@ -243,6 +243,7 @@ impl Client {
         mut handle: impl FnMut(Event<'_>, &mut Link<'_>) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B>, Lost> {
         let (now, version) = (self.now(), self.session.version());
+        let limit = self.session.max_receive_size();
         let Some(connection) = &mut self.connection else {
             return Ok(ControlFlow::Continue(()));
         };
@@ -254,9 +255,9 @@ impl Client {
                     .first()
                     .is_some_and(|byte| !may_be_first(*byte))
             {
-                break Err(violated("the answer is not MQTT".into()));
+                break Err(not_mqtt(&input[used..]));
             }
-            let (packet, length) = match decode(&input[used..], version, MAX_PACKET_SIZE) {
+            let (packet, length) = match decode(&input[used..], version, limit) {
                 Ok(Some(whole)) => whole,
                 Ok(None) => break Ok(ControlFlow::Continue(())),
                 Err(error) => {

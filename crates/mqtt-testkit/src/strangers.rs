@@ -1,4 +1,5 @@
-//! Programs of others that ours must get on with: Debian's Mosquitto and Python's paho-mqtt.
+//! Programs of others that ours must get on with: Debian's Mosquitto, Python's
+//! paho-mqtt, and MQTT.js.
 //!
 //! Where one is missing the test is left out, and says so; under `CI=true` it fails, since
 //! `.ci/run` has installed them all.
@@ -35,6 +36,35 @@ pub fn paho() -> Option<Command> {
     // Unbuffered, so that a line can be waited for.
     command.args(["-u", "-c"]);
     Some(command)
+}
+
+/// node with MQTT.js, as [`stranger`]: the command lacks only the script's text.
+///
+/// The library is looked for where `NODE_PATH` says, and in `target/strangers/node_modules`, where
+/// `.ci/run` puts it.
+///
+/// # Panics
+/// Under `CI=true`, if either is missing.
+pub fn mqtt_js() -> Option<Command> {
+    let node = stranger("node", "nodejs npm")?;
+    let installed =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/strangers/node_modules");
+    let modules = std::env::var_os("NODE_PATH").unwrap_or(installed.into_os_string());
+    let mut command = Command::new(node);
+    command.env("NODE_PATH", modules).arg("-e");
+    let mut probe = Command::new(command.get_program());
+    probe.args(["-e", "require('mqtt')"]);
+    probe.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    if probe.output().is_ok_and(|output| output.status.success()) {
+        Some(command)
+    } else {
+        let from = "npm, not Debian: npm install --prefix target/strangers mqtt";
+        missing("MQTT.js", from, is_ci())
+    }
 }
 
 fn is_ci() -> bool {

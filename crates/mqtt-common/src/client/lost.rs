@@ -180,6 +180,20 @@ pub(super) fn violated(what: String) -> Lost {
     }
 }
 
+/// What an answer is instead of MQTT, as far as its first bytes tell.
+pub(super) fn not_mqtt(answer: &[u8]) -> Lost {
+    violated(match answer {
+        // A server that speaks TLS says so in an alert (RFC 8446, 5.1 and 6).
+        [0x15, 3, ..] => {
+            "the answer is not MQTT but TLS: add --cafile FILE, or --tls-use-os-certs".into()
+        }
+        _ if answer.starts_with(b"HTTP/") => {
+            "the answer is not MQTT but HTTP: add --ws if it is a port for WebSockets".into()
+        }
+        _ => "the answer is not MQTT".into(),
+    })
+}
+
 /// Whether a broker's first packet can begin like this: with CONNACK, DISCONNECT or AUTH. Waiting for
 /// the rest of anything else could take for ever.
 pub(super) fn may_be_first(byte: u8) -> bool {

@@ -15,3 +15,4 @@ mod paho;
 mod rumqttc;
 mod rumqttd;
 mod six_functions;
+mod test_server;

@@ -370,3 +370,28 @@ fn a_line_of_the_screen_stays_one_line() {
         "05:04:05 a/β (retained) (21 bytes) ff 30 31 32 33 34 35 36 37 38 39 30 31 32 33 34 ...  .012345678901234"
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_format_and_no_payload_panics(
+        format in r"([%@\\][-0]?[0-9]{0,5}(\.[0-9]{0,3})?[:, ]?[a-zA-Z%@α]|[a-zα%@\\ -]){0,6}",
+        payload in proptest::prelude::any::<Vec<u8>>(),
+    ) {
+        if let Ok(format) = Format::parse(&format) {
+            let show = Show { form: Form::Custom(format), ..Show::default() };
+            shown(&show, &payload, &properties(), true);
+            shown(&show, &payload, &PropertiesBuf::new(), false);
+        }
+    }
+}
+
+#[test]
+fn the_finest_precision_can_be_shown() {
+    let (out, _) = shown(
+        &custom("%.65535d"),
+        &1.5_f64.to_ne_bytes(),
+        &properties(),
+        false,
+    );
+    assert_eq!(out.len(), 2 + 65_535);
+}

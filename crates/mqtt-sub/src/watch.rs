@@ -9,6 +9,8 @@ use mqtt_proto::Publish;
 
 /// The first line names the broker.
 const FIRST: usize = 2;
+/// More topics than any screen has lines share the last one.
+const MAX_LINES: usize = 10_000;
 
 /// Which line belongs to which topic.
 #[derive(Debug, Default)]
@@ -29,6 +31,7 @@ impl Watch {
         let next = FIRST + self.lines.len();
         match self.lines.get(topic) {
             Some(line) => *line,
+            None if self.lines.len() == MAX_LINES => next - 1,
             None => *self.lines.entry(topic.into()).or_insert(next),
         }
     }

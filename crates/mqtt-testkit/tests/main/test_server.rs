@@ -5,8 +5,12 @@ mod scripts;
 mod server;
 
 use mqtt_testkit::certificates::EXPIRED_ON;
+#[cfg(unix)]
+use mqtt_testkit::{program::Program, tools::tool};
 use scripts::{Scripted, mqtt_js, paho};
 use server::{Clients, TestServer};
+#[cfg(unix)]
+use std::{path::Path, process::Command};
 
 /// A visitor of one port: what is said besides host and port, and what must come of it.
 struct Visit {
@@ -175,4 +179,26 @@ fn mqtt_js_gets_in_where_it_should() {
         let (got_in, said) = script.run(command, &server);
         assert_eq!(got_in, *expected, "{script:?}: {said}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_script_makes_all_it_needs_and_starts_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let (conf, _) = server::on_free_ports();
+    let conf_file = folder.path().join("test.conf");
+    std::fs::write(&conf_file, conf).unwrap();
+    tool("mqtt-passwd");
+    let broker = tool("mqtt-broker");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/test-server.sh");
+    let mut command = Command::new("bash");
+    command
+        .arg(script)
+        .arg(folder.path().join("made"))
+        .env("TEST_SERVER_BIN", broker.parent().unwrap())
+        .env("TEST_SERVER_CONF", conf_file);
+    let script = Program::of(command);
+    script.expect_stderr("Certificates and passwords are in");
+    script.expect_stderr(" running\n");
+    assert!(folder.path().join("made/client-revoked.key").exists());
 }

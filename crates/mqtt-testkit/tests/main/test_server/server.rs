@@ -25,8 +25,6 @@ pub struct TestServer {
 impl TestServer {
     /// Does what `scripts/test-server.sh` does, on other ports and for this computer alone.
     pub fn start() -> TestServer {
-        let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/test-server.conf");
-        let conf = std::fs::read_to_string(conf).unwrap();
         for _ in 0..ATTEMPTS {
             let folder = tempfile::tempdir().unwrap();
             mqtt_testkit::certificates::write(folder.path()).unwrap();
@@ -38,7 +36,7 @@ impl TestServer {
                 let ended = Program::of(command).finish();
                 assert_eq!(ended.code, 0, "{}", ended.stderr);
             }
-            let (text, ports) = on_free_ports(&conf);
+            let (text, ports) = on_free_ports();
             std::fs::write(folder.path().join("test.conf"), text).unwrap();
             let broker = Program::of(command(
                 &tool("mqtt-broker"),
@@ -74,8 +72,10 @@ fn command(program: &Path, folder: &Path, one: &[&str], two: &[&str]) -> Command
     command
 }
 
-/// Puts free ports of loopback in the place of all listeners' ports.
-fn on_free_ports(conf: &str) -> (String, BTreeMap<u16, u16>) {
+/// `examples/test-server.conf` with free ports of loopback in the place of all listeners' ports.
+pub fn on_free_ports() -> (String, BTreeMap<u16, u16>) {
+    let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/test-server.conf");
+    let conf = std::fs::read_to_string(conf).unwrap();
     // All are held until all are chosen, so that none is chosen twice.
     let mut held = Vec::new();
     let mut ports = BTreeMap::new();

@@ -1,6 +1,7 @@
 //! What people at other computers type to reach this broker, or why they cannot.
 
 use mqtt_broker::config::{Config, Listener, SocketDomain};
+use mqtt_broker::log::program;
 use std::net::IpAddr;
 
 /// The standard's port, which clients use when nobody says otherwise.
@@ -71,7 +72,8 @@ fn local_only_advice(config: &Config, ports: &[u16]) -> Vec<String> {
     } else {
         let ports: Vec<_> = ports.iter().map(|port| format!(" -p {port}")).collect();
         format!(
-            "To let other computers in, type: mqtt-broker -v --lan{}",
+            "To let other computers in, type: {} -v --lan{}",
+            program(),
             ports.concat()
         )
     };

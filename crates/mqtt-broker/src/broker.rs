@@ -8,7 +8,7 @@ use crate::connection_state::ConnectionKey;
 use crate::engine::{Engine, Login};
 use crate::gate::Gate;
 use crate::listener::{self, Door, StartError};
-use crate::log::{Line, Log, PROGRAM, VERSION};
+use crate::log::{Line, Log, VERSION, program};
 use crate::memory;
 use crate::password_check::{Check, PasswordChecks};
 use crate::peer::Peer;
@@ -144,7 +144,7 @@ impl Broker {
         let mut core = Core::new(config, log, gates, keys);
         let outcomes = core.restore(store)?;
         core.log.line(Line::Running {
-            program: PROGRAM,
+            program: program(),
             version: VERSION,
         });
         core.log.flush();
@@ -181,7 +181,7 @@ impl Broker {
         shared.with(|core| {
             core.settle(None);
             core.log.line(Line::Terminating {
-                program: PROGRAM,
+                program: program(),
                 version: VERSION,
             });
             core.log.flush();

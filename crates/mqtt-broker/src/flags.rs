@@ -2,7 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use mqtt_broker::log::PROGRAM;
+use mqtt_broker::log::program;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -66,7 +66,7 @@ fn command() -> Command {
             .action(ArgAction::SetTrue)
             .overrides_with(name)
     };
-    Command::new(PROGRAM)
+    Command::new(program())
         .no_binary_name(true)
         .disable_version_flag(true)
         .disable_help_flag(true)
@@ -147,7 +147,7 @@ Examples:
   mqtt-broker -v -c test.conf    a broker as described in a file";
 
 fn version() -> String {
-    format!("{} {}\n", PROGRAM, env!("CARGO_PKG_VERSION"))
+    format!("{} {}\n", program(), env!("CARGO_PKG_VERSION"))
 }
 
 /// From what was typed to what it means.

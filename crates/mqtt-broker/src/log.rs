@@ -18,10 +18,22 @@ use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
-/// The name of the program in its lines and messages.
-pub const PROGRAM: &str = "mqtt-broker";
+/// The name of the program in its lines and messages: its own, or Mosquitto's if it was called by that.
+pub fn program() -> &'static str {
+    static NAME: LazyLock<&str> = LazyLock::new(|| {
+        let first = std::env::args_os().next();
+        let stem = first
+            .as_deref()
+            .and_then(|path| Path::new(path).file_stem());
+        let is_model = stem.is_some_and(|stem| stem == "mosquitto");
+        if is_model { "mosquitto" } else { "mqtt-broker" }
+    });
+    *NAME
+}
+
 /// Its version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 

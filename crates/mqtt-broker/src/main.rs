@@ -15,7 +15,7 @@ use anyhow::Context;
 use flags::{Flags, Wish};
 use identity::Identity;
 use mqtt_broker::config::{Config, Faults, Loaded};
-use mqtt_broker::log::{Level, Levels, Line, Log, PROGRAM, VERSION};
+use mqtt_broker::log::{Level, Levels, Line, Log, VERSION, program};
 use mqtt_broker::{Broker, Request, StartError};
 use pid_file::PidFile;
 use port_owner::Way;
@@ -43,14 +43,19 @@ fn main() -> ExitCode {
     match flags::parse(arguments, |note| eprintln!("{note}")) {
         Ok(Wish::Run(flags)) => start(&flags),
         Ok(Wish::Print(text)) => {
-            print!("{text}");
+            print!("{}", as_called(&text));
             ExitCode::SUCCESS
         }
         Err(text) => {
-            eprintln!("{text}");
+            eprintln!("{}", as_called(&text));
             ExitCode::from(WRONG_CONFIGURATION)
         }
     }
+}
+
+/// What is to be typed begins with the name that was typed.
+fn as_called(text: &str) -> String {
+    text.replace("mqtt-broker", program())
 }
 
 /// Everything up to the point where the broker could run.
@@ -197,12 +202,12 @@ fn write_greeting(log: &mut Log, config: &Config, user: Option<&Identity>) {
             log.line(Line::Caution { what });
         }
         log.line(Line::RunningAs {
-            program: PROGRAM,
+            program: program(),
             user: &user.name,
         });
     }
     log.line(Line::Starting {
-        program: PROGRAM,
+        program: program(),
         version: VERSION,
     });
     match &config.path {

@@ -2,7 +2,7 @@
 
 use crate::flags::Flags;
 use mqtt_broker::config::Config;
-use mqtt_broker::log::PROGRAM;
+use mqtt_broker::log::program;
 use std::path::PathBuf;
 
 /// A program that listens on a port.
@@ -29,7 +29,7 @@ impl Way {
         match &config.path {
             Some(path) if !config.local_only => Self::File(path.clone()),
             path => {
-                let mut command = String::from(PROGRAM);
+                let mut command = String::from(program());
                 if flags.verbose {
                     command.push_str(" -v");
                 }

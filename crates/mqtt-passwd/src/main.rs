@@ -35,16 +35,29 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(code, text)) => {
-            eprintln!("{text}");
+            eprintln!("{}", as_called(&text));
             ExitCode::from(code)
         }
+    }
+}
+
+/// What is to be typed begins with the name that was typed.
+fn as_called(text: &str) -> String {
+    let first = std::env::args_os().next();
+    let stem = first
+        .as_deref()
+        .and_then(|path| Path::new(path).file_stem());
+    if stem.is_some_and(|stem| stem == "mosquitto_passwd") {
+        text.replace("mqtt-passwd", "mosquitto_passwd")
+    } else {
+        text.to_owned()
     }
 }
 
 fn run(task: Task, hashing: Hashing) -> Result<(), Failure> {
     match task {
         Task::Print(text) => {
-            print!("{text}");
+            print!("{}", as_called(&text));
             Ok(())
         }
         Task::Set {
@@ -149,7 +162,9 @@ fn write(file: &Path, book: &Book) -> Result<(), Failure> {
 fn no_password(why: NoPassword) -> Failure {
     match why {
         NoPassword::Mismatch => Failure(MISMATCH, "Error: Passwords do not match.".into()),
-        NoPassword::Empty => Failure::new("the password is empty, and no broker takes an empty one. Nothing was changed"),
+        NoPassword::Empty => Failure::new(
+            "the password is empty, and no broker takes an empty one. Nothing was changed",
+        ),
         NoPassword::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Failure::new("standard input ended before two passwords were read")
         }

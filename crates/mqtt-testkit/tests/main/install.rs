@@ -1,6 +1,7 @@
 //! `scripts/install.sh`: what it puts where, and what it leaves alone.
 
 use mqtt_testkit::program::{Ended, Program};
+use mqtt_testkit::tools::tool;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -162,5 +163,25 @@ fn mistakes_change_nothing_and_say_what_to_type() {
             ended.stderr
         );
         assert!(!place.prefix().exists(), "{flags:?}");
+    }
+}
+
+#[test]
+fn every_program_speaks_of_itself_by_the_name_that_was_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, program) in NAMES.into_iter().zip(PROGRAMS) {
+        let link = folder.path().join(name);
+        symlink(tool(program), &link).unwrap();
+        for argument in ["--help", "--version", "--nonsense"] {
+            let ended = Program::start(&link, [argument]).finish();
+            let said = format!("{}{}", ended.stdout, ended.stderr);
+            assert!(said.contains(name), "{name} {argument}: {said}");
+            let other = format!("{program} ");
+            // The help of one program may name another one.
+            assert!(
+                argument == "--help" || !said.contains(&other),
+                "{name} {argument}: {said}"
+            );
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What people at other computers type to reach this broker, or why they cannot.
 
-use mqtt_broker::config::{Config, Listener, SocketDomain};
+use mqtt_broker::config::{Config, Listener, Protocol, SocketDomain};
 use mqtt_broker::log::program;
 use std::net::IpAddr;
 
@@ -36,7 +36,8 @@ fn lines_for(config: &Config, ports: &[u16], addresses: &[IpAddr]) -> Vec<String
         return local_only_advice(config, ports);
     }
     let mut lines = Vec::new();
-    for listener in &config.listeners {
+    let for_clients = |listener: &&Listener| listener.protocol != Protocol::HttpApi;
+    for listener in config.listeners.iter().filter(for_clients) {
         for address in addresses
             .iter()
             .filter(|address| reaches(listener, **address))

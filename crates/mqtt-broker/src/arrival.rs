@@ -7,6 +7,7 @@ use crate::broker::Shared;
 use crate::connection;
 use crate::connection_state::ConnectionKey;
 use crate::gate::Gate;
+use crate::http;
 use crate::listener::text_of;
 use crate::log::Line;
 use crate::peer::{Peer, Secured};
@@ -94,6 +95,10 @@ async fn dress<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    if gate.http.is_some() {
+        http::serve(shared, stream, key, gate).await;
+        return Err(Turned::Quietly);
+    }
     let Some(rules) = &gate.websocket else {
         connection::spawn(shared, stream, key);
         return Ok(());

@@ -1,20 +1,22 @@
 //! The broker as a whole: one thread, one engine, its listeners, its log and its clock.
 
 mod doors;
+mod logins;
 
 use crate::config::{Config, Faults, Loaded};
 use crate::connection;
 use crate::connection_state::ConnectionKey;
-use crate::engine::{Engine, Login};
+use crate::engine::Engine;
 use crate::gate::Gate;
 use crate::listener::{self, Door, StartError};
 use crate::log::{Line, Log, VERSION, program};
 use crate::memory;
-use crate::password_check::{Check, PasswordChecks};
+use crate::password_check::PasswordChecks;
 use crate::peer::Peer;
 use crate::rules;
 use crate::storage::{self, Storage};
 use crate::store::writer::Outcome;
+use crate::sys::Figure;
 use crate::time::Time;
 use crate::tls::Keyring;
 use bytes::Bytes;
@@ -160,7 +162,7 @@ impl Broker {
             core.answers = Some(answers);
             core.prepare_for_logins();
         });
-        let logins = tokio::spawn(take_answers(shared.clone(), answered));
+        let logins = tokio::spawn(logins::take_answers(shared.clone(), answered));
         while let Request::Reload(outcome) = requests().await {
             doors.reload(&shared, outcome).await;
         }
@@ -275,7 +277,7 @@ pub(crate) struct Core {
     is_keeper_awake: bool,
     checks: PasswordChecks,
     /// Where the threads that check passwords put their answers.
-    answers: Option<UnboundedSender<LoginAnswer>>,
+    answers: Option<UnboundedSender<logins::LoginAnswer>>,
     read_buffer: Vec<MaybeUninit<u8>>,
     sys_interval: Duration,
     memory_seen: Option<Instant>,
@@ -462,30 +464,14 @@ impl Core {
         }
     }
 
-    /// With passwords to check, the threads for that are there before the first client is: what
-    /// memory they take is then no surprise later.
-    fn prepare_for_logins(&mut self) {
-        let mut listeners = self.config.listeners.iter();
-        if listeners.any(|listener| listener.passwords.is_some()) {
-            self.checks.start();
-        }
+    /// What is in force.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
-    /// Has a password checked elsewhere.
-    fn check_login(&mut self, login: Login) {
-        let Some(answers) = self.answers.clone() else {
-            return;
-        };
-        let (key, serial) = (login.connection, login.serial);
-        self.checks.check(Check {
-            passwords: login.passwords,
-            username: login.username,
-            password: login.password,
-            done: Box::new(move |is_right| {
-                // Nobody listens any more when the broker has ended.
-                let _ = answers.send((key, serial, is_right));
-            }),
-        });
+    /// What the broker counts.
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        self.engine.figures(self.clock.now())
     }
 
     fn wake_keeper(&mut self) {
@@ -533,20 +519,6 @@ impl Core {
                 self.engine.note_memory(bytes);
             }
         }
-    }
-}
-
-/// Which login was checked, and whether its password is right.
-type LoginAnswer = (ConnectionKey, u64, bool);
-
-/// Tells the engine of the passwords that have been checked.
-async fn take_answers(shared: Arc<Shared>, mut answers: UnboundedReceiver<LoginAnswer>) {
-    while let Some((key, serial, is_right)) = answers.recv().await {
-        shared.with(|core| {
-            let now = core.clock.now();
-            core.engine.handle_login(now, key, serial, is_right);
-            core.settle(None);
-        });
     }
 }
 

@@ -68,6 +68,7 @@ impl FromStr for Config {
 /// Puts together what was read: from what the file says to what it means.
 fn finish(mut reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
     reader.check_bridges();
+    check_folders(&mut reader);
     let files = load_files(&mut reader);
     if !reader.faults.is_empty() {
         return Err(Faults(reader.faults));
@@ -109,6 +110,28 @@ fn finish(mut reader: Reader, ports: &[u16]) -> Result<Loaded, Faults> {
         return Err(Faults(faults));
     }
     Ok(Loaded { config, notes })
+}
+
+/// A folder that is not there would only be noticed by the first browser.
+fn check_folders(reader: &mut Reader) {
+    let folders = reader
+        .drafts
+        .iter()
+        .filter_map(|draft| draft.listener.http_dir.as_ref());
+    let missing: Vec<Fault> = folders
+        .filter(|folder| !folder.is_dir())
+        .map(|folder| Fault {
+            file: String::new(),
+            line: 0,
+            text: String::new(),
+            what: format!(
+                "http_dir names '{}', and there is no such folder.",
+                folder.display()
+            ),
+            advice: None,
+        })
+        .collect();
+    reader.faults.extend(missing);
 }
 
 /// The files that decide who may do what, by name.

@@ -1,6 +1,7 @@
 //! What the connections of one listener pass before they speak MQTT: proxy, TLS, WebSocket.
 
 use crate::config::{Config, Listener, Protocol};
+use crate::http::Served;
 use mqtt_net::ProxyVersion;
 use mqtt_net::tls;
 use mqtt_net::websocket::ServerRules;
@@ -19,6 +20,8 @@ pub(crate) struct Gate {
     pub(crate) tls: Option<tls::ServerConfig>,
     /// Who may open a WebSocket, if the listener is for those.
     pub(crate) websocket: Option<ServerRules>,
+    /// What is served over HTTP, if the listener is for that.
+    pub(crate) http: Option<Served>,
 }
 
 impl Gate {
@@ -30,7 +33,7 @@ impl Gate {
         tls: Option<tls::ServerConfig>,
     ) -> Gate {
         let websocket = match listener.protocol {
-            Protocol::Mqtt => None,
+            Protocol::Mqtt | Protocol::HttpApi => None,
             Protocol::WebSockets => Some(ServerRules {
                 origins: listener.websockets_origin.clone(),
                 longest_head: config.packet_buffer_size as usize,
@@ -43,11 +46,17 @@ impl Gate {
             needs_proxied_certificate: listener.require_certificate,
             tls,
             websocket,
+            http: (listener.protocol == Protocol::HttpApi).then(|| Served {
+                folder: listener.http_dir.clone(),
+            }),
         }
     }
 
     /// Whether MQTT begins with the first byte.
     pub(crate) fn is_open(&self) -> bool {
-        self.proxy.is_none() && self.tls.is_none() && self.websocket.is_none()
+        self.proxy.is_none()
+            && self.tls.is_none()
+            && self.websocket.is_none()
+            && self.http.is_none()
     }
 }

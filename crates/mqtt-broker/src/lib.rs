@@ -22,6 +22,7 @@ mod connection;
 mod connection_state;
 pub mod engine;
 mod gate;
+mod http;
 pub mod journal;
 mod listener;
 mod memory;

@@ -138,17 +138,39 @@ pub struct Census {
     pub waiting: usize,
 }
 
-/// Every `$SYS` topic but the averages, with its value.
-fn values(counters: &Counters, census: &Census) -> Vec<(&'static str, String)> {
+/// One number of the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// The topic that tells it.
+    pub topic: &'static str,
+    /// The number.
+    pub value: u64,
+    /// Whether it counts what has happened since the start, so that it never falls.
+    pub only_grows: bool,
+}
+
+/// The one figure that `$SYS` tells in words.
+const UPTIME: &str = "$SYS/broker/uptime";
+
+/// Topics of figures that only grow.
+const GROWING: [&str; 11] = [
+    "$SYS/broker/clients/expired",
+    "$SYS/broker/messages/received",
+    "$SYS/broker/messages/sent",
+    "$SYS/broker/publish/messages/dropped",
+    "$SYS/broker/publish/messages/received",
+    "$SYS/broker/publish/messages/sent",
+    "$SYS/broker/publish/bytes/received",
+    "$SYS/broker/publish/bytes/sent",
+    "$SYS/broker/bytes/received",
+    "$SYS/broker/bytes/sent",
+    UPTIME,
+];
+
+/// Every number, in the order of the topics.
+fn figures(counters: &Counters, census: &Census) -> Vec<Figure> {
     let absent = census.total - census.connected;
-    let mut values: Vec<(&'static str, String)> = vec![
-        (
-            "$SYS/broker/version",
-            format!("mqtt-broker version {}", env!("CARGO_PKG_VERSION")),
-        ),
-        ("$SYS/broker/uptime", format!("{} seconds", census.uptime)),
-    ];
-    let numbers: [(&'static str, u64); 24] = [
+    let numbers: [(&'static str, u64); 26] = [
         ("$SYS/broker/clients/total", census.total as u64),
         ("$SYS/broker/clients/maximum", counters.clients_maximum),
         ("$SYS/broker/clients/inactive", absent as u64),
@@ -200,13 +222,36 @@ fn values(counters: &Counters, census: &Census) -> Vec<(&'static str, String)> {
         ("$SYS/broker/bytes/received", counters.bytes_received),
         ("$SYS/broker/packet/out/count", census.waiting as u64),
         ("$SYS/broker/packet/out/bytes", census.waiting_bytes as u64),
+        ("$SYS/broker/bytes/sent", counters.bytes_sent),
+        (UPTIME, census.uptime),
     ];
-    values.extend(numbers.map(|(topic, number)| (topic, number.to_string())));
-    values.push(("$SYS/broker/bytes/sent", counters.bytes_sent.to_string()));
-    if let Some((current, maximum)) = counters.heap {
-        values.push(("$SYS/broker/heap/current", current.to_string()));
-        values.push(("$SYS/broker/heap/maximum", maximum.to_string()));
-    }
+    let heap = counters.heap.map_or([None; 2], |(current, maximum)| {
+        [
+            Some(("$SYS/broker/heap/current", current)),
+            Some(("$SYS/broker/heap/maximum", maximum)),
+        ]
+    });
+    let all = numbers.into_iter().chain(heap.into_iter().flatten());
+    all.map(|(topic, value)| Figure {
+        topic,
+        value,
+        only_grows: GROWING.contains(&topic),
+    })
+    .collect()
+}
+
+/// Every `$SYS` topic but the averages, with its value.
+fn values(counters: &Counters, census: &Census) -> Vec<(&'static str, String)> {
+    let mut values: Vec<(&'static str, String)> = vec![
+        (
+            "$SYS/broker/version",
+            format!("mqtt-broker version {}", env!("CARGO_PKG_VERSION")),
+        ),
+        (UPTIME, format!("{} seconds", census.uptime)),
+    ];
+    let figures = figures(counters, census);
+    let numbers = figures.iter().filter(|figure| figure.topic != UPTIME);
+    values.extend(numbers.map(|figure| (figure.topic, figure.value.to_string())));
     for (load, (topics, _)) in counters.loads.iter().zip(&LOADS) {
         values.extend(
             topics
@@ -219,6 +264,11 @@ fn values(counters: &Counters, census: &Census) -> Vec<(&'static str, String)> {
 }
 
 impl Engine {
+    /// Every number that `$SYS` tells, as it is now.
+    pub fn figures(&self, now: Time) -> Vec<Figure> {
+        figures(self.counters(), &self.census(now))
+    }
+
     /// Publishes every `$SYS` topic whose value has changed, as retained messages.
     pub(crate) fn publish_sys(&mut self, now: Time) {
         let seconds = f64::from(self.settings().sys_interval);

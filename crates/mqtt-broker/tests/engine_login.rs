@@ -334,7 +334,7 @@ fn a_certificate_names_the_user_and_no_password_is_asked_for() {
     ] {
         let world = world();
         reload(&world, |settings| {
-            settings.listeners[0].certificate_name = Some(which)
+            settings.listeners[0].certificate_name = Some(which);
         });
         world.come_secured(Some(Secured {
             identity: Some("alice".into()),

@@ -4,7 +4,7 @@ use mqtt_broker::auth::acl_file;
 use mqtt_broker::engine::settings::{ListenerRules, Settings};
 use mqtt_broker::log::Levels;
 use mqtt_proto::{Property, ReasonCode, Version};
-use mqtt_testkit::world::{World, message};
+use mqtt_testkit::world::{Message, World, message};
 use std::sync::Arc;
 
 /// A plain listener, and one whose clients live below `house/`.
@@ -66,7 +66,7 @@ fn retained_messages_wills_and_groups_stay_inside() {
     one.subscribe("$share/g/work", 0);
     two.subscribe("$share/g/house/work", 0);
     for number in 0..4 {
-        inside.publish(message("work", &number.to_string()));
+        inside.publish(message("work", number.to_string()));
     }
     let heard = one.hear_all().len() + two.hear_all().len();
     assert_eq!(heard, 4, "it is one group");
@@ -84,7 +84,7 @@ fn unsubscribing_and_aliases_know_the_prefix() {
     let sender = world.v5("sender").listener(1).connect();
     sender.publish(message("a", "1").with(Property::TopicAlias(1)));
     sender.publish(message("", "2").with(Property::TopicAlias(1)));
-    let heard: Vec<_> = inside.hear_all().iter().map(|m| m.text()).collect();
+    let heard: Vec<_> = inside.hear_all().iter().map(Message::text).collect();
     assert_eq!(heard, ["1", "2"]);
     assert_eq!(inside.unsubscribe("a"), ReasonCode::Success);
     sender.publish(message("a", "3"));

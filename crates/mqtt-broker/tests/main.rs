@@ -22,6 +22,8 @@ mod engine_subscribe;
 mod engine_sys;
 mod engine_will;
 mod flags;
+mod fuzz_files;
+mod http;
 mod login;
 mod program;
 #[cfg(unix)]

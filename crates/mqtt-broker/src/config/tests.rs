@@ -240,7 +240,9 @@ fn tuning_options_we_lack_warn_and_go_on() {
     .expect("warnings only");
     let warnings: Vec<_> = loaded.notes.iter().map(|(_, text)| text.as_str()).collect();
     assert!(warnings[0].starts_with("Warning: x.conf:1: 'memory_limit' is not supported yet"));
-    assert!(warnings[1].starts_with("Warning: x.conf:2: 'enable_control_api' is not supported yet"));
+    assert!(
+        warnings[1].starts_with("Warning: x.conf:2: 'enable_control_api' is not supported yet")
+    );
     assert!(warnings[2].starts_with("Warning: x.conf:3: 'log_dest syslog' is not supported yet"));
     assert_eq!(
         warnings[3],
@@ -255,7 +257,7 @@ fn security_options_we_lack_stop_the_start() {
         "password_file x",
         "plugin x.so",
         "listener 8883\ncertfile x",
-        "listener 1\nprotocol http_api",
+        "listener 1\nprotocol http_api\nhttp_dir no-such-folder",
         "listener 0",
         "connection b",
     ] {

@@ -252,10 +252,13 @@ pub fn one_of(words: impl Iterator<Item = &'static str>) -> String {
 /// The word that `text` is most probably a slip of the finger for.
 pub fn nearest<'a>(text: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_lowercase();
+    // A third of the letters may be wrong; more than that is another word.
+    let most = |word: &str| (word.len().max(3) / 3).max(1);
     words
+        // The rest is slow, and most words are too long or too short to be meant.
+        .filter(|word| word.len().abs_diff(text.len()) <= most(word) * 4)
         .map(|word| (strsim::damerau_levenshtein(&text, word), word))
-        // A third of the letters may be wrong; more than that is another word.
-        .filter(|(distance, word)| *distance <= (word.len().max(3) / 3).max(1))
+        .filter(|(distance, word)| *distance <= most(word))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }

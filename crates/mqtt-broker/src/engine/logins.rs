@@ -17,6 +17,7 @@ use crate::time::Time;
 use mqtt_proto::{Connect, Packet, ReasonCode, Version, decode};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Logins of one address that are checked, or whose refusal is held back, at the same time.
 const AT_ONCE: u32 = 8;
@@ -212,14 +213,42 @@ impl Engine {
 
     /// Gives the place of a login to the next of its address that waits.
     fn release_place(&mut self, now: Time, key: ConnectionKey, serial: u64) {
-        let Some(name) = self.logins.places.remove(&(key, serial)) else {
-            return;
-        };
-        let host = self.logins.host(now, &name);
-        host.busy -= 1;
-        while let Some((next, serial)) = self.logins.host(now, &name).waiting.pop_front() {
+        if let Some(name) = self.logins.places.remove(&(key, serial)) {
+            self.end_login(now, &name);
+        }
+    }
+
+    /// Takes one of the places of an address for a login that is not one of MQTT; `false` if all
+    /// are taken. With a place, [`Engine::end_check`] and [`Engine::end_login`] must follow.
+    pub fn begin_login(&mut self, now: Time, name: &str) -> bool {
+        let host = self.logins.host(now, name);
+        let is_free = host.busy < AT_ONCE;
+        host.busy += u32::from(is_free);
+        is_free
+    }
+
+    /// The password of such a login is checked; how long its answer is to be held back.
+    pub fn end_check(&mut self, now: Time, name: &str, is_right: bool) -> Duration {
+        if is_right {
+            return Duration::ZERO;
+        }
+        let host = self.logins.host(now, name);
+        let (delay, count) = (host.count_wrong(now), host.wrong(now));
+        self.log(Line::HttpLoginFailed {
+            host: name,
+            count,
+            delay,
+        });
+        Duration::from_millis(delay)
+    }
+
+    /// Gives a place of an address back, to the next that waits for it.
+    pub fn end_login(&mut self, now: Time, name: &str) {
+        let host = self.logins.host(now, name);
+        host.busy = host.busy.saturating_sub(1);
+        while let Some((next, serial)) = self.logins.host(now, name).waiting.pop_front() {
             if self.is_asking_still(next, serial) {
-                return self.ask(now, next, &name);
+                return self.ask(now, next, name);
             }
         }
     }

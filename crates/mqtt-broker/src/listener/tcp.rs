@@ -1,7 +1,7 @@
 //! TCP doors: which addresses a listener means, and sockets that listen on them.
 
 use super::{BACKLOG, StartError};
-use crate::config::{Listener, SocketDomain};
+use crate::config::{Listener, Protocol as Spoken, SocketDomain};
 use crate::log::{Line, Log};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -30,10 +30,12 @@ pub(super) fn open(
             IpAddr::V6(address) => SocketAddrV6::new(address, listener.port, 0, scope).into(),
         };
         let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
-        log.line(Line::Listening {
-            family,
-            port: address.port(),
-        });
+        let port = address.port();
+        if listener.protocol != Spoken::HttpApi {
+            log.line(Line::Listening { family, port });
+        } else if sockets.is_empty() {
+            log.line(Line::ListeningHttp { port });
+        }
         match bind(address) {
             Ok(socket) => {
                 if listener.port == 0 {

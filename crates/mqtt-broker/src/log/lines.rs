@@ -99,6 +99,8 @@ lines! {
 
     /// A TCP socket is about to listen; `family` is `ipv4` or `ipv6`.
     Listening { family: &'a str, port: u16 } = Information, "Opening {family} listen socket on port {port}.";
+    /// A TCP socket for HTTP is about to listen.
+    ListeningHttp { port: u16 } = Information, "Opening http api listen socket on port {port}.";
     /// A Unix socket is about to listen.
     ListeningUnix { path: &'a str } = Information, "Opening unix listen socket on path {path}.";
     /// A connection was accepted.
@@ -150,6 +152,9 @@ lines! {
     /// milliseconds the answer is held back.
     LoginFailed { peer: &'a str, user: &'a str, is_known: bool, count: u64, delay: u64 } = Notice,
         "Login from {peer} failed: {}.{}", Named(user, is_known), Delayed(count, delay);
+    /// The same over HTTP.
+    HttpLoginFailed { host: &'a str, count: u64, delay: u64 } = Notice,
+        "Login over HTTP from {host} failed: wrong name or password.{}", Delayed(count, delay);
     /// CONNECT on a connection that is connected already.
     SecondConnect { peer: &'a str } = Notice, "Bad client {peer} sending multiple CONNECT messages.";
 

@@ -15,6 +15,8 @@ pub enum Protocol {
     Mqtt,
     /// MQTT inside of WebSocket frames.
     WebSockets,
+    /// Figures, health and files over HTTP.
+    HttpApi,
 }
 
 /// The one family of addresses a listener keeps to.
@@ -37,25 +39,21 @@ impl Kind for Protocols {
         *slot = match text {
             "mqtt" => Protocol::Mqtt,
             "websockets" => Protocol::WebSockets,
-            "http_api" => {
-                return Err(Wrong::Because(
-                    "takes mqtt or websockets: there is no web server here; `$SYS/#` carries the numbers"
-                        .into(),
-                ));
-            }
+            "http_api" => Protocol::HttpApi,
             _ => return Err(Wrong::Value),
         };
         Ok(())
     }
 
     fn takes(&self) -> String {
-        "mqtt or websockets".into()
+        "mqtt, websockets or http_api".into()
     }
 
     fn show(&self, value: &Protocol) -> String {
         match value {
             Protocol::Mqtt => "mqtt".into(),
             Protocol::WebSockets => "websockets".into(),
+            Protocol::HttpApi => "http_api".into(),
         }
     }
 
@@ -109,7 +107,8 @@ impl Kind for Origins {
     }
 
     fn takes(&self) -> String {
-        "an origin as browsers send it, such as https://example.org; repeat the line for more".into()
+        "an origin as browsers send it, such as https://example.org; repeat the line for more"
+            .into()
     }
 
     fn show(&self, value: &Vec<String>) -> String {

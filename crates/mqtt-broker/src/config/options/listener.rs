@@ -40,8 +40,15 @@ options! {
     }
 
     group "Listeners" {
-        /// What is spoken at this door.
+        /// What is spoken at this door. `http_api` answers `/api/v1/systree`, `/api/v1/listeners`
+        /// and `/api/v1/version` as Mosquitto does, `/metrics` in the words of Prometheus, and
+        /// `/healthz`, which alone asks nobody for a name. Who may come in is decided as for MQTT,
+        /// with HTTP's basic authentication; an `acl_file` sees the path as a topic to be read, and
+        /// the client as `http-api`.
         protocol: Protocol = Protocol::Mqtt, Protocols, reload;
+        /// A folder of files for browsers, at a door with `protocol http_api`. What lies outside of
+        /// it is not served, whatever a path or a link in it says.
+        http_dir: Option<PathBuf> = None, Maybe(Path), reload;
         /// Web pages that may connect by WebSocket, by their origin: programs that are no browsers
         /// send none, and may always. Without this option all pages may.
         websockets_origin: Vec<String> = Vec::new(), Origins, reload, own_listener;
@@ -117,10 +124,6 @@ options! {
 
 known! {
     LISTENER_KNOWN;
-    group "Listeners" {
-        /// A folder of files for web browsers.
-        "http_dir" => Answer::Stop("there is no web server here.");
-    }
     group "TLS of listeners" {
         /// The hint of TLS-PSK.
         "psk_hint" => Answer::Stop("there is no TLS with pre-shared keys.");

@@ -364,6 +364,14 @@ impl Session {
         self.options.version
     }
 
+    /// The largest packet that the server may send, in bytes [MQTT-3.1.2-24].
+    pub fn max_receive_size(&self) -> u32 {
+        let allowed = self.options.properties.view().maximum_packet_size();
+        allowed
+            .filter(|_| self.options.version.is_v5())
+            .unwrap_or(MAX_PACKET_SIZE)
+    }
+
     /// The client identifier, the server's choice included once it is known.
     pub fn client_id(&self) -> &str {
         &self.options.client_id

@@ -29,6 +29,8 @@ pub struct Outgoing {
     pub counted: Counted,
     /// The number of the last message taken from the source.
     count: u64,
+    /// How many messages at QoS 1 and 2 have ended.
+    pub confirmed: u64,
     /// How many messages may be on their way.
     pub window: Window,
     /// Whether the user knows that version 3 leaves the properties of a recording out.
@@ -53,6 +55,7 @@ impl Outgoing {
             version: options.common.session.version,
             counted,
             count: 0,
+            confirmed: 0,
             window: Window::new(false),
             told: false,
         };
@@ -105,7 +108,7 @@ impl Outgoing {
             && repeated.next.is_none()
         {
             self.count += 1;
-            self.to_all(&repeated.payload, way)?;
+            self.send_to_all(&repeated.payload, way)?;
             repeated.left -= 1;
             let waits = self.highest_qos() == QoS::AtMostOnce && !repeated.delay.is_zero();
             if waits && repeated.left > 0 {
@@ -127,12 +130,12 @@ impl Outgoing {
         {
             self.count += 1;
             if format == Format::Text && separator.is_none() {
-                self.to_all(line, way)?;
+                self.send_to_all(line, way)?;
                 continue;
             }
             match parts(line, format, separator) {
-                Ok((Some(topic), payload)) => self.to(topic, self.qos, &payload, way)?,
-                Ok((None, payload)) => self.to_all(&payload, way)?,
+                Ok((Some(topic), payload)) => self.send_to(topic, self.qos, &payload, way)?,
+                Ok((None, payload)) => self.send_to_all(&payload, way)?,
                 Err(why) => way.leave_out(&self.counted.name(self.count), &why),
             }
         }
@@ -162,18 +165,18 @@ impl Outgoing {
         ControlFlow::Continue(())
     }
 
-    fn to_all(&mut self, payload: &[u8], way: &mut Way<'_, '_>) -> Step {
+    fn send_to_all(&mut self, payload: &[u8], way: &mut Way<'_, '_>) -> Step {
         for index in 0..self.topics.len() {
             let topics = std::mem::take(&mut self.topics);
             let (topic, qos) = &topics[index];
-            let step = self.to(topic, *qos, payload, way);
+            let step = self.send_to(topic, *qos, payload, way);
             self.topics = topics;
             step?;
         }
         ControlFlow::Continue(())
     }
 
-    fn to(&mut self, topic: &Topic, qos: QoS, payload: &[u8], way: &mut Way<'_, '_>) -> Step {
+    fn send_to(&mut self, topic: &Topic, qos: QoS, payload: &[u8], way: &mut Way<'_, '_>) -> Step {
         let properties = std::mem::take(&mut self.properties);
         let publish = Publish {
             dup: false,

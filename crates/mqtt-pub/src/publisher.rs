@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use mqtt_common::client::{Client, Lost, describe_abandoned};
+use mqtt_common::client::{Client, Lost, describe_abandoned, sleep_until};
 use mqtt_common::console::Console;
 use mqtt_common::exit::Exit;
 use mqtt_common::signals::Signals;
@@ -17,6 +17,9 @@ use crate::source::Source;
 
 /// Messages are kept for a broker that is away this long; then they are reported instead.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A broker that confirms nothing for this long, but lives, is worth a word to the user.
+const STALLED: Duration = Duration::from_secs(10);
 
 /// Does what the options ask for.
 pub async fn run(options: Options, console: Console) -> Exit {
@@ -47,6 +50,8 @@ pub async fn run(options: Options, console: Console) -> Exit {
         outgoing,
         failed: None,
         reconnecting: false,
+        is_fresh: false,
+        stall: Stall::default(),
     };
     let exit = tokio::select! {
         exit = publisher.work() => exit,
@@ -63,6 +68,37 @@ struct Publisher {
     /// Why messages did not arrive, the first reason's code.
     failed: Option<Exit>,
     reconnecting: bool,
+    /// Whether this is the first connection of a new session, to which no old acknowledgement can come.
+    is_fresh: bool,
+    stall: Stall,
+}
+
+/// How long the broker has confirmed nothing.
+#[derive(Default)]
+struct Stall {
+    since: Option<Instant>,
+    /// How many messages had been confirmed then.
+    confirmed: u64,
+    told: bool,
+}
+
+impl Stall {
+    /// `confirmed` messages have been confirmed by now, and others are on their way or not.
+    fn look(&mut self, confirmed: u64, waits: bool) {
+        if !waits {
+            self.since = None;
+        } else if self.since.is_none() || self.confirmed != confirmed {
+            self.since = Some(Instant::now());
+        }
+        self.confirmed = confirmed;
+    }
+
+    /// When it is time for a word.
+    fn due(&self) -> Option<Instant> {
+        self.since
+            .filter(|_| !self.told)
+            .map(|since| since + STALLED)
+    }
 }
 
 impl Publisher {
@@ -108,12 +144,20 @@ impl Publisher {
             if self.source.is_done() && self.client.session.is_idle() && self.client.all_sent() {
                 return Ok(Exit::DONE);
             }
+            let waits = self.client.session.is_open() && !self.client.session.is_idle();
+            self.stall.look(self.outgoing.confirmed, waits);
             // While nothing more fits, the source waits: this is what keeps the memory small.
             let takes_more = self.client.link().is_some_and(|link| link.has_room());
             tokio::select! {
                 moved = self.client.moved() => {
                     moved?;
                     self.handle_events()?;
+                }
+                () = sleep_until(self.stall.due()) => {
+                    self.stall.told = true;
+                    self.console.note(
+                        "The broker has confirmed nothing for 10 seconds. Still waiting; Ctrl-C ends it.",
+                    );
                 }
                 ready = self.source.ready(), if takes_more && !self.source.is_done() => {
                     if let Err(error) = ready {
@@ -141,14 +185,18 @@ impl Publisher {
             outgoing,
             failed,
             reconnecting,
+            is_fresh,
+            ..
         } = self;
         let counted = outgoing.counted;
         let processed = client.process(|event, link| -> ControlFlow<()> {
             match event {
                 Event::Connected(connected) => {
-                    if std::mem::take(reconnecting) {
+                    let again = std::mem::take(reconnecting);
+                    if again {
                         console.note("Connected again.");
                     }
+                    *is_fresh = !again && !connected.session_present;
                     for abandoned in &connected.abandoned {
                         let name = counted.name(abandoned.tag);
                         let why = describe_abandoned(abandoned);
@@ -165,12 +213,18 @@ impl Publisher {
                         refused(console, &counted.name(tag), reason, properties);
                         failed.get_or_insert(Exit(reason.value()));
                     }
+                    outgoing.confirmed += 1;
                     if let Some(size) = outgoing.window.confirmed() {
                         link.set_max_in_flight(size);
                     }
                     if link.is_idle() {
                         source.delivered();
                     }
+                }
+                Event::UnknownId { packet_id, .. } if std::mem::take(is_fresh) => {
+                    console.error(&format!(
+                        "Warning: The broker confirms packet {packet_id}, which is not on its way."
+                    ));
                 }
                 _ => {}
             }

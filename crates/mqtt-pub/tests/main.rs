@@ -2,6 +2,7 @@
 
 mod cases {
     mod command_line;
+    mod faults;
     mod lines;
     mod making;
     mod one_message;

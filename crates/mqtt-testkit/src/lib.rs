@@ -6,6 +6,7 @@ pub mod fake_broker;
 pub mod fuzz;
 pub mod peer;
 pub mod program;
+pub mod relay;
 pub mod sample;
 pub mod strangers;
 pub mod tools;

@@ -397,7 +397,7 @@ fn a_violation_ends_the_run_and_version_5_is_told() {
 }
 
 #[test]
-fn an_unknown_acknowledgement_changes_nothing() {
+fn an_unknown_acknowledgement_is_told_and_changes_nothing() {
     let broker = FakeBroker::new();
     let program = start(&broker, "-t t -m x -q 1 -i u -d");
     let mut connection = broker.connected(ACCEPTED);
@@ -405,7 +405,13 @@ fn an_unknown_acknowledgement_changes_nothing() {
     connection.send(&[0x40, 2, 0, 9, 0x40, 2, 0, 1]);
     connection.expect_disconnect();
     let ended = program.finish();
-    expect_success(&ended);
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (
+            0,
+            "Warning: The broker confirms packet 9, which is not on its way.\n"
+        )
+    );
     let warning = "Warning: Received PUBACK from u for an unknown packet identifier 9.\n";
     assert!(ended.stdout.contains(warning), "got {}", ended.stdout);
 }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mqtt_common::flags::{Said, UsageError, typed};
-use mqtt_common::options::{Common, topics};
+use mqtt_common::options::{Common, subscription, topics};
 use mqtt_common::show::Show;
 use mqtt_common::value;
-use mqtt_proto::{Filter, QoS, RetainHandling, SubscriptionOptions};
+use mqtt_proto::{Filter, SubscriptionOptions};
 
 use crate::selection::{Dice, Selection};
 
@@ -66,7 +66,7 @@ impl Options {
                 .limit_receive(count.unwrap_or(u64::MAX))
                 .map_err(|e| UsageError::new(e.to_string()))?;
         }
-        let how = subscription(said, &common)?;
+        let how = subscription(said, common.session.version)?;
         let subscribe = topics(said, |text| value::filter("subscription", text))?;
         let unsubscribe = filters(said, "unsubscribe", "unsubscribe")?;
         if subscribe.is_empty() && unsubscribe.is_empty() {
@@ -92,42 +92,6 @@ impl Options {
             notes: in_vain(said, &common),
             common,
         })
-    }
-}
-
-fn subscription(said: &Said, common: &Common) -> Result<SubscriptionOptions, UsageError> {
-    let no_local = said.has("no-local");
-    // Nobody has scripts with this flag, and without it a chat would repeat every word.
-    if no_local && !common.session.version.is_v5() {
-        return Err(
-            UsageError::new("--no-local needs MQTT 5: brokers cannot do it below")
-                .hint("Add -V 5, if the broker speaks it."),
-        );
-    }
-    let handling = said.meaning("retain-handling", retain_handling)?;
-    Ok(SubscriptionOptions {
-        qos: QoS::default(),
-        no_local,
-        retain_as_published: said.has("retain-as-published"),
-        // Version 5 can spare the broker the trouble; below, they are only not shown.
-        retain_handling: match handling {
-            _ if said.has("no-retained") => RetainHandling::DoNotSend,
-            Some(handling) => handling,
-            None => RetainHandling::Send,
-        },
-    })
-}
-
-fn retain_handling(flag: &str, text: &str) -> Result<RetainHandling, UsageError> {
-    match text {
-        "always" => Ok(RetainHandling::Send),
-        "new" => Ok(RetainHandling::SendIfNew),
-        "never" => Ok(RetainHandling::DoNotSend),
-        _ => Err(
-            UsageError::new(format!("{flag} '{text}' means nothing")).hint(
-                "Type always, new (only if the broker did not have the subscription yet) or never.",
-            ),
-        ),
     }
 }
 

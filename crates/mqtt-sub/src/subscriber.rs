@@ -117,6 +117,8 @@ impl Subscriber {
         if let Err(error) = self.client.open().await {
             return self.client.explain_failure(console, &error);
         }
+        let reconnect = self.client.reconnect().clone();
+        let mut give_up = None;
         loop {
             let lost = match self.listen(console).await {
                 Ok(exit) => return exit,
@@ -130,12 +132,16 @@ impl Subscriber {
                 return lost.exit(self.heard.version);
             }
             self.client.close(&lost).await;
-            if !self.is_worth_another(&lost) {
+            // A broker that accepts and closes again is still away.
+            if !std::mem::replace(&mut self.heard.reconnecting, true) {
+                give_up = reconnect.timeout.map(|time| Instant::now() + time);
+            }
+            let gone = give_up.is_some_and(|end| Instant::now() >= end);
+            if !reconnect.allowed || gone || !self.is_worth_another(&lost) {
                 return lost.exit(self.heard.version);
             }
-            console.note("Trying to connect again every second.");
-            self.heard.reconnecting = true;
-            if let Err(error) = self.client.reopen(None).await {
+            console.note(&reconnect.announcement());
+            if let Err(error) = self.client.reopen(give_up).await {
                 self.client.explain_failure(console, &error);
                 return Exit::LOST;
             }

@@ -242,3 +242,23 @@ fn an_interrupt_while_the_broker_is_away_ends_the_run() {
     program.interrupt();
     assert_eq!(program.finish().code, 0);
 }
+
+#[test]
+fn reconnecting_can_be_forbidden_slowed_down_and_limited() {
+    let broker = FakeBroker::new();
+    let program = start(&broker, "-t t --no-reconnect");
+    subscribed(&broker).close();
+    let ended = program.finish();
+    assert_eq!(ended.code, 7);
+    assert_eq!(
+        ended.stderr,
+        "Error: The connection was lost: the broker closed it.\n"
+    );
+
+    let line = "-t t --reconnect-delay 20ms --reconnect-timeout 300ms";
+    let program = start(&broker, line);
+    subscribed(&broker).close();
+    program.expect_stderr("Note: Trying to connect again every 20ms.\n");
+    drop(broker);
+    assert_eq!(program.finish().code, 7);
+}

@@ -26,6 +26,8 @@ pub struct Flags {
     pub daemon: bool,
     /// `--test-config`: check the file and end.
     pub test_config: bool,
+    /// `--import`: a database of Mosquitto to bring over.
+    pub import: Option<PathBuf>,
     /// `--tls-keylog`: where to append the secrets of TLS connections.
     pub tls_keylog: Option<PathBuf>,
 }
@@ -128,6 +130,14 @@ fn rare_arguments() -> [Arg; 3] {
             .long("help")
             .action(ArgAction::Help)
             .help("Print this and end"),
+        Arg::new("import")
+            .long("import")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help(
+                "Bring the sessions and retained messages of a database of Mosquitto (mosquitto.db) \
+                 into the store of the configuration, and end",
+            ),
         Arg::new("tls-keylog")
             .long("tls-keylog")
             .value_name("FILE")
@@ -163,6 +173,7 @@ fn wish(matches: &ArgMatches) -> Result<Flags, String> {
         quiet: matches.get_flag("quiet"),
         daemon: matches.get_flag("daemon"),
         test_config: matches.get_flag("test-config"),
+        import: matches.get_one::<PathBuf>("import").cloned(),
         tls_keylog: matches.get_one::<PathBuf>("tls-keylog").cloned(),
     };
     if flags.ports.len() > MAX_PORTS {

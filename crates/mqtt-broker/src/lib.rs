@@ -43,3 +43,4 @@ mod trie;
 
 pub use broker::{Broker, Request, Running, runtime};
 pub use listener::StartError;
+pub use storage::import;

@@ -80,6 +80,18 @@ fn start(flags: &Flags) -> ExitCode {
         log.line(Line::ConfigOk);
         return ExitCode::SUCCESS;
     }
+    if let Some(path) = &flags.import {
+        return match mqtt_broker::import(&loaded.config, path) {
+            Ok(said) => {
+                println!("{said}");
+                ExitCode::SUCCESS
+            }
+            Err(said) => {
+                eprintln!("Error: {said}");
+                ExitCode::from(FAILED)
+            }
+        };
+    }
     if flags.daemon && !daemon::is_background() {
         match daemon::start(std::env::args_os().skip(1)) {
             Ok(code) => return code,

@@ -10,12 +10,12 @@ use crate::log::{Line, Log};
 use crate::store::disk::FileDisk;
 use crate::store::tree::TreeStore;
 use crate::store::writer::{Outcome, Task, Writer};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, import};
 use crate::time::Time;
 use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -47,8 +47,9 @@ pub(crate) struct Storage {
     is_busy: bool,
     /// A batch that was refused, and when it is tried again.
     refused: Option<(Batch, Instant)>,
-    /// Since when something is to be stored.
-    since: Option<Instant>,
+    /// How urgent the task knows it to be, and since when it has been so.
+    urgency: Urgency,
+    since: Instant,
 }
 
 /// Where the configuration wants the store to be.
@@ -147,6 +148,78 @@ fn free_name(path: &Path) -> PathBuf {
     }
 }
 
+/// Brings a database of Mosquitto into the store of a configuration; returns what to say.
+///
+/// Where both have the same name, Mosquitto's file gets another one.
+///
+/// # Errors
+/// A sentence that says why not, and what to do.
+pub fn import(config: &Config, from: &Path) -> Result<String, String> {
+    let name = from.display();
+    if !config.persistence {
+        return Err(format!(
+            "nothing would be kept of {name}: persistence is off.\n  Put `persistence true` into the configuration file, and name it with -c."
+        ));
+    }
+    let file = std::fs::read(from).map_err(|error| {
+        format!(
+            "{name} cannot be read: {}.",
+            crate::listener::text_of(&error)
+        )
+    })?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(0);
+    let imported =
+        import::read(&file, now).map_err(|error| format!("{name} cannot be imported: {error}."))?;
+    let path = path_of(config);
+    let mut said = String::new();
+    if is_same(from, &path) {
+        let aside = PathBuf::from(format!("{name}.mosquitto"));
+        if aside.exists() {
+            return Err(format!(
+                "{name} is in the way of the store, and {} exists. Move one of them away.",
+                aside.display()
+            ));
+        }
+        std::fs::rename(from, &aside).map_err(|error| cannot(&path, &error.into()))?;
+        said = format!("Mosquitto's file is now {}.\n", aside.display());
+    }
+    let mut store = open_file(&path, true, true).map_err(|error| cannot(&path, &error))?;
+    let mut things = 0;
+    let found = store.restore(0, &mut |_| things += 1);
+    found.map_err(|error| cannot(&path, &error))?;
+    if things > 0 {
+        return Err(format!(
+            "the store {} is not empty. Move it away, and import again.",
+            path.display()
+        ));
+    }
+    let committed = store.commit(&imported.batch);
+    committed.map_err(|error| cannot(&path, &error))?;
+    said.push_str(&format!(
+        "Imported {} sessions, {} subscriptions, {} retained and {} waiting messages into {}.",
+        imported.sessions,
+        imported.subscriptions,
+        imported.retained,
+        imported.deliveries,
+        path.display()
+    ));
+    if imported.skipped > 0 {
+        said.push_str(&format!(
+            "\nWarning: {} parts made no sense and were left out.",
+            imported.skipped
+        ));
+    }
+    Ok(said)
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
 impl Opened {
     /// Brings the engine to the state that was stored.
     pub(crate) fn restore(&mut self, engine: &mut Engine, now: Time, log: &mut Log) {
@@ -207,7 +280,8 @@ impl Opened {
             is_awake: false,
             is_busy: false,
             refused: None,
-            since: None,
+            urgency: Urgency::None,
+            since: Instant::now(),
         };
         Ok((storage, outcomes))
     }
@@ -217,14 +291,11 @@ impl Storage {
     /// Something has happened in the engine: wakes the task that tends the store, if it has to
     /// look.
     pub(crate) fn look(&mut self, engine: &Engine) {
-        let urgency = engine.batch_urgency();
-        if urgency == Urgency::None {
-            self.since = None;
-        }
-        let is_wanted = !self.is_busy && (urgency > Urgency::None || engine.has_wanted());
-        let is_new = self.since.is_none() || urgency == Urgency::Now || engine.has_wanted();
-        if is_wanted && is_new && !self.is_awake {
-            self.since.get_or_insert_with(Instant::now);
+        let urgency = match engine.has_wanted() {
+            true => Urgency::Now,
+            false => engine.batch_urgency(),
+        };
+        if urgency > self.urgency && !self.is_busy && !self.is_awake {
             self.is_awake = true;
             self.wake.notify_one();
         }
@@ -245,21 +316,22 @@ impl Storage {
             self.commit(batch);
             return None;
         }
-        let since = *self.since.get_or_insert(now);
-        let due = match engine.batch_urgency() {
+        let urgency = engine.batch_urgency();
+        if urgency > self.urgency {
+            self.since = now;
+        }
+        self.urgency = urgency;
+        let due = match urgency {
             _ if engine.has_wanted() => now,
-            Urgency::None => {
-                self.since = None;
-                return None;
-            }
-            Urgency::Idle => since + IDLE,
-            Urgency::Soon => since + SOON,
+            Urgency::None => return None,
+            Urgency::Idle => self.since + IDLE,
+            Urgency::Soon => self.since + SOON,
             Urgency::Now => now,
         };
         if due > now {
             return Some(due);
         }
-        self.since = None;
+        self.urgency = Urgency::None;
         if let Some(batch) = engine.poll_batch() {
             self.commit(batch);
         }

@@ -6,6 +6,7 @@
 
 pub mod disk;
 pub mod form;
+pub mod import;
 pub mod tree;
 pub mod writer;
 

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 /// How often the broker is killed in an ordinary run of the tests.
 const CRASHES: u64 = 5;
 
-/// How long the last broker has to deliver what is left.
+/// How long nothing may come of the last broker while something is left.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A broker in a folder of its own that can be killed and started again.
@@ -187,7 +187,7 @@ impl Trial {
     fn round(&mut self) {
         self.connect_all();
         for line in &mut self.publishers {
-            let out = line.witness.more(self.random.below(300));
+            let out = line.witness.more(self.random.below(80));
             line.send(&out);
         }
         let end = Instant::now() + Duration::from_millis(5 + self.random.below(200));
@@ -212,18 +212,55 @@ impl Trial {
                 line.connect(self.victim.port);
             }
         }
-        let start = Instant::now();
+        let (mut progress, mut since) = (0, Instant::now());
         loop {
             self.exchange();
+            let heard = self
+                .subscribers
+                .iter()
+                .flat_map(|s| s.witness.heard.values());
+            let heard: usize = heard.map(Vec::len).sum();
+            if heard > progress {
+                (progress, since) = (heard, Instant::now());
+            }
             let is_done = self.publishers.iter().all(|publisher| {
                 let subscribers = &mut self.subscribers.iter();
                 publisher.witness.is_done()
                     && subscribers.all(|line| line.witness.has_all_of(&publisher.witness))
             });
-            if is_done || start.elapsed() > LIMIT {
+            if is_done {
                 break;
             }
+            assert!(since.elapsed() < LIMIT, "{}", self.state());
         }
+    }
+
+    /// How far everybody is, for a trial that comes to no end.
+    fn state(&self) -> String {
+        let mut state = "it comes to no end:".to_owned();
+        for line in &self.publishers {
+            let publisher = &line.witness;
+            state.push_str(&format!(
+                " {} has published {} and {} were acknowledged, {}",
+                publisher.id(),
+                publisher.published(),
+                publisher.acknowledged,
+                match line.socket.is_some() {
+                    true => "online;",
+                    false => "offline;",
+                }
+            ));
+        }
+        for line in &self.subscribers {
+            let heard = &line.witness.heard;
+            let counts: Vec<_> = heard.iter().map(|(topic, n)| (topic, n.len())).collect();
+            let is_online = line.socket.is_some();
+            state.push_str(&format!(
+                " {} has heard {counts:?}, online: {is_online};",
+                line.witness.id()
+            ));
+        }
+        state
     }
 
     fn check(&self) {

@@ -25,6 +25,7 @@ mod flags;
 mod fuzz_files;
 mod http;
 mod login;
+mod import;
 mod program;
 #[cfg(unix)]
 mod reload;

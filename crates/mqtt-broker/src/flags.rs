@@ -119,7 +119,7 @@ fn command() -> Command {
 }
 
 /// What is typed once, or by mistake.
-fn rare_arguments() -> [Arg; 3] {
+fn rare_arguments() -> [Arg; 4] {
     [
         Arg::new("version")
             .long("version")

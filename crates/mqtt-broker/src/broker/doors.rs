@@ -122,16 +122,17 @@ impl Doors {
             }
         }
         let opened = shared.with(|core| {
-            let gates = gates(&config, &core.keys, &mut core.log)?;
-            let doors = open(&mut config.listeners, &opening, &mut core.log)?;
-            Ok((gates, doors))
+            // Why a file cannot be used has been logged when it was read.
+            let gates = gates(&config, &core.keys, &mut core.log).map_err(|_| None)?;
+            let doors = open(&mut config.listeners, &opening, &mut core.log);
+            doors.map(|doors| (gates, doors)).map_err(Some)
         });
         let (gates, doors) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 self.reopen(shared, &standing, &closing);
-                let what = why_not(&error);
-                return shared.with(|core| core.refuse_reload([what.as_str()].into_iter()));
+                let what = error.map(|error| why_not(&error));
+                return shared.with(|core| core.refuse_reload(what.as_deref().into_iter()));
             }
         };
         shared.with(|core| core.apply(config, gates, &notes));

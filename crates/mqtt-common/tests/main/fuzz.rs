@@ -198,7 +198,7 @@ fn fits_a_line(given: &Given) -> bool {
     !special.contains(&given.long)
         && !text.contains(['\n', '\r', '\0'])
         && text.trim() == text
-        && has_value == !text.is_empty()
+        && has_value != text.is_empty()
 }
 
 #[cfg(unix)]

@@ -15,7 +15,7 @@ struct Desk {
 
 impl Desk {
     fn new(line: &str) -> Desk {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-pub"));
         command
             .args(line.split_whitespace())
@@ -34,8 +34,9 @@ impl Desk {
 
     fn file(self, name: &str, text: impl AsRef<[u8]>) -> Desk {
         let path = self.folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        let above = path.parent().expect("it lies in the folder");
+        fs::create_dir_all(above).expect("folders can be made there");
+        fs::write(path, text).expect("files can be written there");
         self
     }
 
@@ -346,7 +347,7 @@ fn scripts_for_shells_and_the_manual_page_are_printed() {
 #[cfg(unix)]
 #[test]
 fn messages_use_the_name_that_the_program_was_called_by() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let link = folder.path().join("mosquitto_pub");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_mqtt-pub"), &link).unwrap();
     let run = |argument| Program::start(&link, [argument]).finish();
@@ -369,7 +370,7 @@ fn messages_use_the_name_that_the_program_was_called_by() {
 #[cfg(target_os = "linux")]
 #[test]
 fn bash_completes_flags_and_their_values() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let script = folder.path().join("script");
     let printed = start_with(["--completion", "bash"]).finish();
     fs::write(&script, printed.stdout).unwrap();

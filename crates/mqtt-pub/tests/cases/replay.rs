@@ -6,8 +6,9 @@ use std::time::Instant;
 use crate::*;
 
 fn recording(lines: &str) -> tempfile::NamedTempFile {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(lines.as_bytes()).unwrap();
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    file.write_all(lines.as_bytes())
+        .expect("it can be written to");
     file
 }
 

@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Crates that have tests whose names begin with `fuzz_`: package and test target.
-suites=("mqtt-proto main" "mqtt-common main" "mqtt-net main")
+suites=("mqtt-proto main" "mqtt-common main" "mqtt-net main" "mqtt-broker main")
 
 usage() {
     sed -n '2,/^set/ { /^set/d; s/^# \{0,1\}//; p; }' "$0"

@@ -12,7 +12,7 @@ use crate::connection_state::ConnectionKey;
 use crate::gate::Gate;
 use crate::password_check::Check;
 use base64ct::{Base64, Encoding};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
@@ -23,11 +23,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use mqtt_proto::Topic;
 use std::convert::Infallible;
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// How long a client may take for the head of a request.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -48,7 +50,7 @@ pub(crate) struct Served {
     pub(crate) folder: Option<PathBuf>,
 }
 
-/// Answers the requests of one connection until it ends.
+/// Answers the request of one connection.
 pub(crate) async fn serve<S>(shared: &Arc<Shared>, stream: S, key: ConnectionKey, gate: &Gate)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -61,14 +63,32 @@ where
             Ok::<_, Infallible>(answer(&shared, key, gate.listener, folder, &request).await)
         }
     });
+    let (mut read, write) = tokio::io::split(stream);
+    let mut head = BytesMut::with_capacity(4096);
+    match timeout(HEAD_TIME, read.read_buf(&mut head)).await {
+        Ok(Ok(1..)) => {}
+        _ => return,
+    }
+    let stream = tokio::io::join(Cursor::new(rooted(&head)).chain(read), write);
     // A client that breaks off, or speaks something else, gets what hyper says, and that is all.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEAD_LINES)
+        // One question a connection, as with Mosquitto, whose scripts leave answers unread.
+        .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await;
+}
+
+/// The beginning of a request whose path begins at the root. One that does not, as `../x`, is no
+/// request at all to the library; it is answered like any other path that leads nowhere.
+fn rooted(head: &[u8]) -> Vec<u8> {
+    match head.strip_prefix(b"GET ") {
+        Some(path) if path.starts_with(b".") => [b"GET /", path].concat(),
+        _ => head.to_vec(),
+    }
 }
 
 async fn answer(
@@ -231,6 +251,18 @@ fn typed(status: StatusCode, body: impl Into<Bytes>, kind: &'static str) -> Answ
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_without_a_root_gets_one() {
+        for (head, expected) in [
+            ("GET ../../x HTTP/1.1", "GET /../../x HTTP/1.1"),
+            ("GET /x HTTP/1.1", "GET /x HTTP/1.1"),
+            ("GE", "GE"),
+            ("POST ../x", "POST ../x"),
+        ] {
+            assert_eq!(rooted(head.as_bytes()), expected.as_bytes());
+        }
+    }
 
     #[test]
     fn names_and_passwords_are_read_from_the_header() {

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -123,6 +124,19 @@ impl Broker {
     /// The configuration, with the ports that the system has chosen.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The files that the broker writes, and may have to open again.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let Config {
+            log_dest, pid_file, ..
+        } = &self.config;
+        let store = self
+            .config
+            .persistence
+            .then(|| storage::path_of(&self.config));
+        let named = log_dest.file.iter().chain(pid_file).cloned();
+        named.chain(store).collect()
     }
 
     /// The log.

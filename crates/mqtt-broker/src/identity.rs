@@ -191,12 +191,6 @@ fn is_plain(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
 }
 
-/// The files that the broker opens again while it runs.
-pub fn files_of(config: &Config) -> Vec<PathBuf> {
-    let own = [&config.log_dest.file, &config.pid_file];
-    own.into_iter().flatten().cloned().collect()
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;

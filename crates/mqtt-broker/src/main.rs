@@ -146,12 +146,11 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
     write_greeting(&mut log, &config, user);
     log.flush();
     let way = Way::of(flags, &config);
-    let files = identity::files_of(&config);
     let runtime = mqtt_broker::runtime().context("the system gives no means to wait")?;
     runtime.block_on(async {
         // The handlers come first: whoever sees an open port may send a signal at once.
-        let mut signals = Signals::install(flags.config.as_deref())
-            .context("signals cannot be handled")?;
+        let mut signals =
+            Signals::install(flags.config.as_deref()).context("signals cannot be handled")?;
         let mut broker = match Broker::bind(config, log) {
             Ok(broker) => broker,
             Err(error) => {
@@ -161,7 +160,7 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
         };
         if let Some(user) = user {
             // Everything is open now, and no thread of ours but this one needs to be root.
-            user.take_on(&files).map_err(anyhow::Error::msg)?;
+            user.take_on(&broker.files()).map_err(anyhow::Error::msg)?;
         }
         if flags.verbose || io::stderr().is_terminal() {
             for line in addresses::lines(broker.config(), &flags.ports) {

@@ -152,9 +152,10 @@ fn root_gives_up_its_rights_when_everything_is_open() {
     let folder = Folder::new();
     let log = folder.path("broker.log");
     let conf = format!(
-        "listener {} 127.0.0.1\nuser nobody\nlog_dest file {}\nlog_dest stderr\n",
+        "listener {} 127.0.0.1\nuser nobody\nlog_dest file {}\nlog_dest stderr\npersistence true\npersistence_location {}\n",
         free_port(),
-        log.display()
+        log.display(),
+        folder.path("").display()
     );
     std::fs::write(folder.path("test.conf"), conf).expect("a file can be written");
     let mut command = folder.command(&["-c", "test.conf"]);
@@ -176,7 +177,10 @@ fn root_gives_up_its_rights_when_everything_is_open() {
         assert!(!numbers.contains(&root), "{line}");
     }
     use std::os::unix::fs::MetadataExt;
-    assert_ne!(std::fs::metadata(&log).expect("a log").uid(), 0);
+    for file in ["broker.log", "mosquitto.db"] {
+        let found = std::fs::metadata(folder.path(file)).expect(file);
+        assert_ne!(found.uid(), 0, "{file}");
+    }
     child.kill().expect("it runs");
     child.wait().expect("it ends");
 }

@@ -214,10 +214,10 @@ fn os_string(bytes: &[u8]) -> OsString {
 
 #[test]
 fn fuzz_command_lines_mean_something_or_are_refused_with_a_sentence() {
-    check(&COMMAND_LINE, 1_000);
+    check(&COMMAND_LINE, 400);
 }
 
 #[test]
 fn fuzz_options_files_mean_something_or_are_refused_with_file_and_line() {
-    check(&OPTIONS_FILE, 1_000);
+    check(&OPTIONS_FILE, 400);
 }

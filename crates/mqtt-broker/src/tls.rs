@@ -11,6 +11,9 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Default)]
 pub(crate) struct Keyring {
     known: Mutex<HashMap<PathBuf, String>>,
+    /// What was opened last, by its options. A broker that began as root may not be able to read its
+    /// keys again, and must not lose its reloads by that.
+    opened: Mutex<Vec<(ServerOptions, ServerConfig)>>,
     /// The broker runs: nobody is asked any more.
     is_closed: bool,
 }
@@ -57,17 +60,39 @@ impl Keyring {
             ciphers: ciphers(listener, &mut cautions)?,
             keylog: keylog.map(Into::into),
         };
-        let config = options
-            .load(&|path| self.passphrase(path))
-            .map_err(|error| {
+        let config = match options.load(&|path| self.passphrase(path)) {
+            Ok(config) => {
+                self.remember(options, &config);
+                config
+            }
+            Err(error) => {
                 // What was typed wrongly once must not be remembered.
                 self.forget(key);
-                error.to_string()
-            })?;
+                let old = self.opened(&options).filter(|_| error.is_denied());
+                let old = old.ok_or_else(|| error.to_string())?;
+                cautions.push(format!(
+                    "{error}. Its TLS stays as it is until the broker is started again."
+                ));
+                old
+            }
+        };
         Ok(Opened {
             config: Some(config),
             cautions,
         })
+    }
+
+    fn remember(&self, options: ServerOptions, config: &ServerConfig) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.retain(|(known, _)| *known != options);
+        opened.push((options, config.clone()));
+    }
+
+    /// What the same options came to before.
+    fn opened(&self, options: &ServerOptions) -> Option<ServerConfig> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = opened.iter().find(|(known, _)| known == options);
+        found.map(|(_, config)| config.clone())
     }
 
     fn passphrase(&self, key: &Path) -> Result<String, String> {
@@ -152,6 +177,31 @@ mod tests {
                 .expect("it is known")
                 .config
                 .is_some()
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_may_not_be_read_again_keeps_its_tls() {
+        use std::os::unix::fs::PermissionsExt;
+        let files = Certificates::new();
+        let mut keys = Keyring::default();
+        let listener = listener(&files, "server.key");
+        keys.open(&listener, None).expect("it can be read");
+        keys.close();
+        let key = files.path("server.key");
+        let nobody = std::fs::Permissions::from_mode(0);
+        std::fs::set_permissions(&key, nobody).expect("it is ours");
+        let is_readable = std::fs::read(&key).is_ok();
+        let again = keys.open(&listener, None).expect("the old one is kept");
+        assert!(again.config.is_some());
+        // Root reads everything, and gets no warning.
+        assert_eq!(again.cautions.is_empty(), is_readable);
+        let mut other = listener;
+        other.certfile = Some(files.path("server-rsa.crt"));
+        assert!(
+            keys.open(&other, None).is_err(),
+            "other options are not these"
         );
     }
 

@@ -21,6 +21,7 @@ pub struct FileError {
     what: &'static str,
     path: PathBuf,
     problem: String,
+    is_denied: bool,
 }
 
 impl FileError {
@@ -29,13 +30,22 @@ impl FileError {
             what,
             path: path.to_owned(),
             problem: problem.into(),
+            is_denied: false,
         }
     }
 
     fn unreadable(what: &'static str, path: &Path, error: &io::Error) -> Self {
         let text = error.to_string();
         let words = text.split(" (os error").next().unwrap_or(&text);
-        Self::new(what, path, format!("it cannot be read: {words}"))
+        Self {
+            is_denied: error.kind() == io::ErrorKind::PermissionDenied,
+            ..Self::new(what, path, format!("it cannot be read: {words}"))
+        }
+    }
+
+    /// Whether the user that the program runs as may not read the file.
+    pub fn is_denied(&self) -> bool {
+        self.is_denied
     }
 
     /// The file.

@@ -357,7 +357,7 @@ impl Core {
         let Some(mut store) = store else {
             return Ok(None);
         };
-        store.restore(&mut self.engine, self.clock.now(), &mut self.log);
+        store.restore(&mut self.engine, self.clock.now(), &mut self.log)?;
         let (storage, outcomes) = store.start()?;
         self.storage = Some(storage);
         self.settle(None);

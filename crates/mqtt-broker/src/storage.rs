@@ -5,13 +5,15 @@ use crate::broker::{Core, Shared};
 use crate::config::Config;
 use crate::config::options::SyncPolicy;
 use crate::engine::Engine;
-use crate::journal::{Batch, Urgency};
+use crate::engine::restore::Counts;
+use crate::journal::{Batch, Before, Journal, Key, Urgency, Value};
 use crate::log::{Line, Log};
 use crate::store::disk::FileDisk;
 use crate::store::tree::TreeStore;
 use crate::store::writer::{Outcome, Task, Writer};
-use crate::store::{Store, StoreError, import};
+use crate::store::{Found, Restored, Store, StoreError, import};
 use crate::time::Time;
+use std::collections::HashSet;
 use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,8 +33,10 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// A store that was opened and not yet read.
 pub(crate) struct Opened {
-    store: TreeStore,
+    /// `None` only while it is replaced.
+    store: Option<TreeStore>,
     path: PathBuf,
+    syncs: bool,
     interval: Option<Duration>,
 }
 
@@ -90,8 +94,9 @@ pub(crate) fn open(config: &Config, log: &mut Log) -> Result<Option<Opened>, Str
     };
     let store = opened.map_err(|error| cannot(&path, &error))?;
     Ok(Some(Opened {
-        store,
+        store: Some(store),
         path,
+        syncs,
         interval,
     }))
 }
@@ -220,22 +225,73 @@ fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
+/// All that can be read of a damaged store, for a new one.
+fn salvage(store: &mut TreeStore) -> Batch {
+    let mut journal = Journal::new(1, []);
+    let mut sessions = HashSet::new();
+    // What cannot be read was counted before.
+    let _ = store.restore(usize::MAX, &mut |thing| {
+        let (session, key, value) = match thing {
+            Restored::Session(serial, record) => {
+                sessions.insert(serial);
+                let value = Value::Session(Box::new(record));
+                (Some(serial), Key::Session(serial), value)
+            }
+            Restored::Subscription(serial, filter, record) => (
+                Some(serial),
+                Key::Subscription(serial, filter),
+                Value::Subscription(record),
+            ),
+            Restored::Queued(serial, delivery) => (
+                Some(serial),
+                Key::Queued(serial, delivery.place),
+                Value::Queued(delivery),
+            ),
+            Restored::InFlight(serial, id, state, delivery) => (
+                Some(serial),
+                Key::InFlight(serial, id),
+                Value::InFlight(state, delivery),
+            ),
+            Restored::Incoming(serial, id, message) => (
+                Some(serial),
+                Key::Incoming(serial, id),
+                Value::Incoming(message),
+            ),
+            Restored::Retained(message, record) => (
+                None,
+                Key::Retained(message.topic.clone()),
+                Value::Retained(message, record),
+            ),
+            // All of a queue was asked for.
+            Restored::Behind(..) => return,
+        };
+        if session.is_none_or(|serial| sessions.contains(&serial)) {
+            if let Some(message) = value.message() {
+                message.number.set(0);
+            }
+            journal.put(key, value, Before::Nothing);
+        }
+    });
+    journal.take().unwrap_or_default()
+}
+
 impl Opened {
     /// Brings the engine to the state that was stored.
-    pub(crate) fn restore(&mut self, engine: &mut Engine, now: Time, log: &mut Log) {
-        let head = engine.settings().queue_head;
-        let mut restoring = engine.restore(now);
-        let restored = self.store.restore(head, &mut |thing| restoring.take(thing));
-        let found = restored.unwrap_or_else(|error| {
-            let what = format!("{} was not read to its end: {error}.", self.path.display());
-            log.line(Line::Failure { what: &what });
-            crate::store::Found {
-                damaged: 1,
-                ..Default::default()
-            }
-        });
-        let damaged = found.damaged;
-        let counts = restoring.finish(found);
+    ///
+    /// # Errors
+    /// A damaged store cannot be replaced.
+    pub(crate) fn restore(
+        &mut self,
+        engine: &mut Engine,
+        now: Time,
+        log: &mut Log,
+    ) -> std::io::Result<()> {
+        let (mut counts, damaged) = self.read_into(engine, now);
+        if damaged > 0 {
+            self.replace(damaged, log).map_err(std::io::Error::other)?;
+            *engine = Engine::new(engine.settings().clone(), now);
+            (counts, _) = self.read_into(engine, now);
+        }
         for (count, what) in [
             (counts.messages, "base messages"),
             (counts.retained, "retained messages"),
@@ -245,34 +301,55 @@ impl Opened {
         ] {
             log.line(Line::Restored { count, what });
         }
-        if damaged > 0 {
-            self.keep_damaged(damaged, log);
-        }
-        if let Err(error) = self.store.forget_broken() {
+        if let Some(Err(error)) = self.store.as_mut().map(TreeStore::forget_broken) {
             log.line(Line::Failure {
                 what: &cannot(&self.path, &error),
             });
         }
+        Ok(())
     }
 
-    /// Keeps a copy of a file of which not everything could be read.
-    fn keep_damaged(&self, damaged: usize, log: &mut Log) {
-        let aside = free_name(&self.path);
-        let kept = match std::fs::copy(&self.path, &aside) {
-            Ok(_) => format!("A copy of the file as it was is in {}.", aside.display()),
-            Err(error) => format!("It could not be copied: {error}."),
+    /// Reads the store into an engine; how much, and how much could not be read.
+    fn read_into(&mut self, engine: &mut Engine, now: Time) -> (Counts, usize) {
+        let head = engine.settings().queue_head;
+        let mut restoring = engine.restore(now);
+        let restored = self
+            .store
+            .as_mut()
+            .map(|store| store.restore(head, &mut |thing| restoring.take(thing)));
+        let found = match restored {
+            Some(Ok(found)) => found,
+            _ => Found {
+                damaged: 1,
+                ..Found::default()
+            },
         };
+        let damaged = found.damaged;
+        (restoring.finish(found), damaged)
+    }
+
+    /// Puts a damaged store aside; what can be read of it begins another one.
+    fn replace(&mut self, damaged: usize, log: &mut Log) -> Result<(), StoreError> {
+        let mut store = self.store.take();
+        let batch = store.as_mut().map(salvage).unwrap_or_default();
+        drop(store);
+        let aside = put_aside(&self.path)?;
         let what = format!(
-            "{} parts of {} could not be read and were left out. {kept}",
-            damaged,
-            self.path.display()
+            "{damaged} parts of {} could not be read and were left out. The file as it was is now {}.",
+            self.path.display(),
+            aside.display()
         );
         log.line(Line::Failure { what: &what });
+        let mut store = open_file(&self.path, self.syncs, self.interval.is_none())?;
+        store.commit(&batch)?;
+        self.store = Some(store);
+        Ok(())
     }
 
     /// From here on it is fed.
     pub(crate) fn start(self) -> std::io::Result<(Storage, UnboundedReceiver<Outcome>)> {
-        let (writer, outcomes) = Writer::start(Box::new(self.store), self.interval)?;
+        let store = self.store.ok_or(std::io::ErrorKind::NotFound)?;
+        let (writer, outcomes) = Writer::start(Box::new(store), self.interval)?;
         let storage = Storage {
             path: self.path,
             writer,

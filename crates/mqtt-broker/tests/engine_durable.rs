@@ -1,10 +1,13 @@
 //! What was acknowledged outlives the broker, whatever happens to it and to its disk.
 
+use mqtt_broker::store::tree::TreeStore;
+use mqtt_broker::store::{Restored, Store};
 use mqtt_proto::{Property, QoS, ReasonCode, Version};
 use mqtt_testkit::fuzz::Random;
 use mqtt_testkit::witness::{Churner, Publisher, Subscriber, Witness};
 use mqtt_testkit::world::disk::SimDisk;
 use mqtt_testkit::world::{Client, World, message};
+use std::sync::Arc;
 
 fn world() -> (World, SimDisk) {
     let disk = SimDisk::new();
@@ -489,4 +492,48 @@ fn a_disk_that_fails_now_and_then_loses_nothing_either() {
     for seed in seeds(12) {
         run(seed, true);
     }
+}
+
+#[test]
+fn a_damaged_store_is_never_believed_and_never_ends_the_broker() {
+    let disk = SimDisk::new();
+    let world = World::with_store(&disk, |_| {});
+    let client = world.v5("c").durable().connect();
+    client.subscribe("a/#", 1);
+    for n in 0..20 {
+        client.publish(
+            message(&format!("r/{n}"), "x".repeat(300))
+                .qos(1)
+                .retained(),
+        );
+    }
+    drop((client, world));
+    let mut random = Random::new(3);
+    let (mut intact, mut damaged) = (0, 0);
+    for _ in 0..60 {
+        let copy = disk.copy();
+        for _ in 0..1 + random.below(3) {
+            copy.damage(random.below(copy.size()), random.below(8) as u8);
+        }
+        let opened = TreeStore::open(Arc::new(copy), true);
+        let outcome = opened.and_then(|mut store| {
+            let mut retained = 0;
+            let found = store.restore(1000, &mut |thing| {
+                if let Restored::Retained(message, _) = thing {
+                    assert_eq!(message.payload, "x".repeat(300));
+                    retained += 1;
+                }
+            })?;
+            Ok((found.damaged, retained))
+        });
+        match outcome {
+            Ok((0, 20)) => intact += 1,
+            Ok((0, retained)) => panic!("{retained} of 20 and nothing is said to be damaged"),
+            _ => damaged += 1,
+        }
+    }
+    assert!(
+        intact > 0 && damaged > 0,
+        "{intact} intact, {damaged} damaged"
+    );
 }

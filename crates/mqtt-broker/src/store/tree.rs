@@ -11,6 +11,7 @@ use redb::{
 };
 use std::collections::HashMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 const STATE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("state");
@@ -45,15 +46,17 @@ impl TreeStore {
                 return Err(StoreError::Mosquitto(String::new()));
             }
         }
-        let mut store = TreeStore {
-            disk,
-            database: None,
-            syncs_each,
-            broken: Vec::new(),
-        };
-        store.reopen()?;
-        store.check_version()?;
-        Ok(store)
+        guarded(|| {
+            let mut store = TreeStore {
+                disk,
+                database: None,
+                syncs_each,
+                broken: Vec::new(),
+            };
+            store.reopen()?;
+            store.check_version()?;
+            Ok(store)
+        })
     }
 
     /// The file as it is now, opened again if an error has closed it.
@@ -114,6 +117,35 @@ impl TreeStore {
             }
         }
         transaction.commit().map_err(failed)
+    }
+
+    fn try_restore(
+        &mut self,
+        head: usize,
+        take: &mut dyn FnMut(Restored),
+    ) -> Result<Found, StoreError> {
+        let transaction = self.reopen()?.begin_read().map_err(failed)?;
+        let state = transaction.open_table(STATE).map_err(failed)?;
+        let mut restoring = Restoring {
+            state,
+            head,
+            references: HashMap::new(),
+            shared: HashMap::new(),
+            found: Found::default(),
+            broken: Vec::new(),
+        };
+        restoring.count();
+        restoring.look_at_messages();
+        for kind in Kind::Session as u8..=Kind::Retained as u8 {
+            let restored = guarded(|| {
+                restoring.restore(kind, take);
+                Ok(())
+            });
+            restoring.found.damaged += usize::from(restored.is_err());
+        }
+        let Restoring { found, broken, .. } = restoring;
+        self.broken = broken;
+        Ok(found)
     }
 
     fn try_commit(&mut self, batch: &Batch) -> Result<Vec<u64>, StoreError> {
@@ -195,35 +227,17 @@ impl Store for TreeStore {
         head: usize,
         take: &mut dyn FnMut(Restored),
     ) -> Result<Found, StoreError> {
-        let transaction = self.reopen()?.begin_read().map_err(failed)?;
-        let state = transaction.open_table(STATE).map_err(failed)?;
-        let mut restoring = Restoring {
-            state,
-            head,
-            references: HashMap::new(),
-            shared: HashMap::new(),
-            found: Found::default(),
-            broken: Vec::new(),
-        };
-        restoring.count();
-        restoring.look_at_messages();
-        for kind in Kind::Session as u8..=Kind::Retained as u8 {
-            restoring.restore(kind, take);
-        }
-        let Restoring { found, broken, .. } = restoring;
-        self.broken = broken;
-        Ok(found)
+        guarded(|| self.try_restore(head, take))
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<Vec<u64>, StoreError> {
-        let committed = self.try_commit(batch);
+        let committed = guarded(|| self.try_commit(batch));
         if committed.is_err() {
             // It refuses to go on after an error. Opened anew, it is what was committed last.
             self.database = None;
         }
         committed
     }
-
     fn sync(&mut self) -> Result<(), StoreError> {
         let synced = self
             .reopen()
@@ -405,6 +419,13 @@ impl Restoring {
         }
         Some(message)
     }
+}
+
+/// Does something with a file that may be damaged: where its parts do not fit together, `redb`
+/// panics.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let unfit = || Err(StoreError::Damaged("its parts do not fit together".into()));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| unfit())
 }
 
 /// The message that a value refers to.

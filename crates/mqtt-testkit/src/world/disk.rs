@@ -93,6 +93,19 @@ impl SimDisk {
         state.until_failure = None;
     }
 
+    /// Another disk with the same bytes.
+    pub fn copy(&self) -> SimDisk {
+        let bytes = self.state().seen.clone();
+        let state = State {
+            safe: bytes.clone(),
+            seen: bytes,
+            ..State::default()
+        };
+        SimDisk {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
     /// Changes one bit of what is there.
     pub fn damage(&self, at: u64, bit: u8) {
         let mut state = self.state();

@@ -26,6 +26,14 @@ pub fn failure(error: &ConnectError, way: &ConnectOptions) -> (String, String) {
             format!("Unable to connect (Lookup error): {error}."),
             connect(error, host, *port),
         ),
+        // These name the server themselves.
+        (
+            Target::Tcp { host, port },
+            ConnectError::Tls { .. } | ConnectError::WebSocket { .. } | ConnectError::Silent { .. },
+        ) => (
+            format!("Error: Unable to connect to {error}."),
+            connect(error, host, *port),
+        ),
         (Target::Tcp { host, port }, _) => (
             format!("Error: Unable to connect to {host} port {port}: {error}."),
             connect(error, host, *port),
@@ -224,6 +232,14 @@ mod tests {
             port: 1080,
             login: None,
         });
+        let silent = ConnectError::Silent {
+            server: "h port 5".into(),
+            step: "the TLS greeting",
+        };
+        assert_eq!(
+            failure(&silent, &way).0,
+            "Error: Unable to connect to h port 5: no answer to the TLS greeting."
+        );
         let (sentence, hint) = failure(&refused, &way);
         assert!(sentence.starts_with("Error: Unable to connect to the proxy p port 1080: "));
         assert!(hint.contains("Is the proxy running"));

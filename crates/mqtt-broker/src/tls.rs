@@ -190,7 +190,7 @@ mod tests {
         keys.open(&listener, None).expect("it can be read");
         keys.close();
         let key = files.path("server.key");
-        let nobody = std::fs::Permissions::from_mode(0);
+        let nobody = std::fs::Permissions::from_mode(0o000);
         std::fs::set_permissions(&key, nobody).expect("it is ours");
         let is_readable = std::fs::read(&key).is_ok();
         let again = keys.open(&listener, None).expect("the old one is kept");

@@ -94,7 +94,9 @@ fn a_folder_is_no_configuration_file() {
 fn warnings_do_not_fail_the_test() {
     let ended = check_ok("listener 1883\nmemory_limit 1000\nretry_interval 20\n");
     assert!(
-        ended.stderr.contains("Warning: test.conf:2: 'memory_limit'"),
+        ended
+            .stderr
+            .contains("Warning: test.conf:2: 'memory_limit'"),
         "{ended:?}"
     );
     assert!(

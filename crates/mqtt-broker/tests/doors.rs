@@ -135,6 +135,22 @@ fn mqtt_travels_in_web_socket_frames() {
 }
 
 #[test]
+fn mqtt_or_tls_without_web_socket_is_turned_away_at_its_first_byte() {
+    let conf = "listener {port} 127.0.0.1\nprotocol websockets\nallow_anonymous true\n";
+    let (_folder, broker, port) = start(conf);
+    for hello in [HELLO, b"\x16\x03\x01"] {
+        let mut socket = TcpStream::connect(at(port)).expect("the port is open");
+        socket.write_all(hello).expect("it is open");
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).expect("it is closed");
+        assert!(answer.is_empty());
+        broker.wait_for(
+            "this port is for MQTT over WebSocket, and the client speaks something else.",
+        );
+    }
+}
+
+#[test]
 fn a_page_of_another_origin_is_turned_away() {
     let conf = "listener {port} 127.0.0.1\nprotocol websockets\nallow_anonymous true\n\
                 websockets_origin https://example.org\n";

@@ -1,9 +1,9 @@
 //! The program as people use it: its flags, its files, its exit codes.
 
 mod config;
+mod crash;
 #[cfg(unix)]
 mod doors;
-mod crash;
 mod engine_access;
 mod engine_connect;
 mod engine_durable;
@@ -24,8 +24,8 @@ mod engine_will;
 mod flags;
 mod fuzz_files;
 mod http;
-mod login;
 mod import;
+mod login;
 mod program;
 #[cfg(unix)]
 mod reload;

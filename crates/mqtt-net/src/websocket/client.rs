@@ -65,9 +65,9 @@ pub async fn request<S: AsyncRead + AsyncWrite + Unpin>(
             .map_err(|error| match error.kind() {
                 io::ErrorKind::FileTooLarge => HandshakeError::Answer("it is too long"),
                 // A broker without WebSocket closes when it reads a G where CONNECT should be.
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
-                    HandshakeError::NotHttp
-                }
+                io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::InvalidData => HandshakeError::NotHttp,
                 _ => HandshakeError::Io(error),
             })?;
     check_answer(&head, &key, &options.path)?;

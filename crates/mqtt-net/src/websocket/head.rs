@@ -10,7 +10,8 @@ pub(super) const MOST_HEADERS: usize = 100;
 /// Reads up to the empty line; returns that, and what has come behind it.
 ///
 /// # Errors
-/// `FileTooLarge` if the head is longer than `limit` bytes; `UnexpectedEof` if it ends early.
+/// `FileTooLarge` if the head is longer than `limit` bytes; `UnexpectedEof` if it ends early;
+/// `InvalidData` as soon as it cannot be HTTP: whoever speaks something else waits for no more of it.
 pub(super) async fn read_head<S: AsyncRead + Unpin>(
     stream: &mut S,
     limit: usize,
@@ -21,6 +22,10 @@ pub(super) async fn read_head<S: AsyncRead + Unpin>(
         let before = bytes.len();
         if stream.read_buf(&mut bytes).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // Both a request and a response begin with a word in capitals.
+        if !bytes[0].is_ascii_uppercase() {
+            return Err(io::ErrorKind::InvalidData.into());
         }
         // The end may have begun in what was there before.
         let from = before.saturating_sub(END.len() - 1);

@@ -62,6 +62,12 @@ pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
             answer(&mut stream, "431 Request Header Fields Too Large", "", what).await;
             return Err(Refused::Request(what));
         }
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            let _ = stream.shutdown().await;
+            return Err(Refused::Request(
+                "this port is for MQTT over WebSocket, and the client speaks something else",
+            ));
+        }
         Err(error) => return Err(Refused::Io(error)),
     };
     match check(&head, rules) {

@@ -167,7 +167,7 @@ const RIGHTS: Target = Target {
 
 #[test]
 fn fuzz_configuration() {
-    check(&CONFIGURATION, 300);
+    check(&CONFIGURATION, 2_000);
 }
 
 #[test]

@@ -252,12 +252,13 @@ pub fn one_of(words: impl Iterator<Item = &'static str>) -> String {
 /// The word that `text` is most probably a slip of the finger for.
 pub fn nearest<'a>(text: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let text = text.to_lowercase();
+    let length = text.chars().count();
     // A third of the letters may be wrong; more than that is another word.
     let most = |word: &str| (word.len().max(3) / 3).max(1);
     words
-        // The rest is slow, and most words are too long or too short to be meant.
-        .filter(|word| word.len().abs_diff(text.len()) <= most(word) * 4)
-        .map(|word| (strsim::damerau_levenshtein(&text, word), word))
+        // The rest is slow, and words of another length are at least that far away.
+        .filter(|word| word.chars().count().abs_diff(length) <= most(word))
+        .map(|word| (strsim::osa_distance(&text, word), word))
         .filter(|(distance, word)| *distance <= most(word))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)

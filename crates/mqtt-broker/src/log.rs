@@ -7,6 +7,8 @@
 pub mod levels;
 pub mod lines;
 pub mod stamp;
+#[cfg(unix)]
+mod syslog;
 
 pub use levels::{Level, Levels};
 pub use lines::{Ending, Line};
@@ -57,6 +59,8 @@ pub struct Log {
     /// Lines for people, for terminals.
     terminal: Batch,
     outputs: Vec<Output>,
+    #[cfg(unix)]
+    syslog: Option<syslog::Syslog>,
     to_topic: bool,
     messages: Vec<LogMessage>,
 }
@@ -79,14 +83,15 @@ struct Output {
 impl Log {
     /// The log that a configuration asks for.
     ///
-    /// A file that cannot be opened does not stop the broker: the log then goes to standard
-    /// error, beginning with the reason.
+    /// A file or a daemon that cannot be reached does not stop the broker: the log then goes to
+    /// standard error, beginning with the reason.
     pub fn open(config: &Config) -> Self {
         let LogDestinations {
             stdout,
             stderr,
             topic,
             file,
+            syslog: _,
         } = &config.log_dest;
         let mut outputs = Vec::new();
         if *stdout {
@@ -103,13 +108,11 @@ impl Log {
                     is_terminal: false,
                     path: Some(path.clone()),
                 }),
-                Err(error) => {
-                    failure = Some((path.display().to_string(), error));
-                    if !stderr {
-                        outputs.push(Output::stream(io::stderr()));
-                    }
-                }
+                Err(error) => failure = Some((path.display().to_string(), error)),
             }
+        }
+        if failure.is_some() && !stderr {
+            outputs.push(Output::stream(io::stderr()));
         }
         let mut log = Self::new(config, outputs, *topic);
         if let Some((path, error)) = failure {
@@ -117,7 +120,26 @@ impl Log {
             let what = format!("{path}: {error}. The log goes to standard error instead.");
             log.line(Line::Advice { what: &what });
         }
+        #[cfg(unix)]
+        if config.log_dest.syslog {
+            log.open_syslog(config);
+        }
         log
+    }
+
+    #[cfg(unix)]
+    fn open_syslog(&mut self, config: &Config) {
+        match syslog::Syslog::open(config.log_facility) {
+            Ok(syslog) => self.syslog = Some(syslog),
+            Err(error) => {
+                if self.outputs.is_empty() {
+                    let stderr = Output::stream(io::stderr());
+                    *self = Self::new(config, vec![stderr], self.to_topic);
+                }
+                let what = format!("there is no syslog here that takes the log ({error}).");
+                self.line(Line::Failure { what: &what });
+            }
+        }
     }
 
     fn new(config: &Config, outputs: Vec<Output>, to_topic: bool) -> Self {
@@ -143,6 +165,8 @@ impl Log {
                 bytes: Vec::new(),
             },
             outputs,
+            #[cfg(unix)]
+            syslog: None,
             to_topic,
             messages: Vec::new(),
         }
@@ -169,6 +193,11 @@ impl Log {
         let now = SystemTime::now();
         self.terminal.add(level, &text, now);
         self.plain.add(level, &text, now);
+        #[cfg(unix)]
+        if let Some(syslog) = &mut self.syslog {
+            let line = format!("{}{text}", self.plain.stamp.at(now));
+            syslog.add(level, &line, now);
+        }
         if let (true, Some(suffix)) = (self.to_topic, level.topic_suffix()) {
             self.messages.push(LogMessage {
                 topic: format!("$SYS/broker/log/{suffix}"),
@@ -200,6 +229,10 @@ impl Log {
                 let _ = output.sink.write_all(&batch.bytes);
                 let _ = output.sink.flush();
             }
+        }
+        #[cfg(unix)]
+        if let Some(syslog) = &mut self.syslog {
+            syslog.flush();
         }
         self.plain.bytes.clear();
         self.terminal.bytes.clear();

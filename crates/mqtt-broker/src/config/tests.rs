@@ -234,7 +234,7 @@ fn texts_may_not_be_repeated_and_numbers_may() {
 fn tuning_options_we_lack_warn_and_go_on() {
     let loaded = Loaded::from_text(
         "x.conf",
-        "memory_limit 1000\nenable_control_api true\nlog_dest syslog\nlog_dest stdout\nretry_interval 3",
+        "memory_limit 1000\nenable_control_api true\nlog_dest dlt\nlog_dest stdout\nretry_interval 3",
         &[],
     )
     .expect("warnings only");
@@ -243,7 +243,7 @@ fn tuning_options_we_lack_warn_and_go_on() {
     assert!(
         warnings[1].starts_with("Warning: x.conf:2: 'enable_control_api' is not supported yet")
     );
-    assert!(warnings[2].starts_with("Warning: x.conf:3: 'log_dest syslog' is not supported yet"));
+    assert!(warnings[2].starts_with("Warning: x.conf:3: 'log_dest dlt' is not supported yet"));
     assert_eq!(
         warnings[3],
         "Warning: The 'retry_interval' option is no longer available."

@@ -94,8 +94,12 @@ options! {
 
     group "Logging" {
         /// Where the log goes. Repeat the line for several places; one file at most.
-        /// `topic` publishes each line to `$SYS/broker/log/`.
+        /// `topic` publishes each line to `$SYS/broker/log/`; `syslog` hands it to the daemon that
+        /// keeps the system's log, which Windows does not have.
         log_dest: LogDestinations = LogDestinations::default(), Destinations, reload;
+        /// The facility of lines for `syslog`: 0 to 7 stand for `local0` to `local7`.
+        /// Unset, it is `daemon`.
+        log_facility: Option<u32> = None, Maybe(Number { min: 0, max: 7 }), reload;
         /// Which lines are logged. Repeat the line for several types. `-v` and `-q` win.
         /// Unset, these are error, warning, notice and information.
         log_type: Levels = Levels::DEFAULT, Types, reload;
@@ -161,8 +165,6 @@ known! {
         "retry_interval" => Answer::Gone;
     }
     group "Logging" {
-        /// The facility of syslog lines.
-        "log_facility" => Answer::Warn("there is no syslog destination yet, so the facility has no use.");
         /// The chattiness of the libwebsockets library, which is not in use here.
         "websockets_log_level" => Answer::Accept;
     }

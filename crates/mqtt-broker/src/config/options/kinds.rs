@@ -339,6 +339,8 @@ pub struct LogDestinations {
     pub stderr: bool,
     /// Messages on `$SYS/broker/log/`.
     pub topic: bool,
+    /// The daemon that keeps the system's log; not on Windows.
+    pub syslog: bool,
     /// A file, to which lines are added.
     pub file: Option<PathBuf>,
 }
@@ -348,6 +350,7 @@ impl LogDestinations {
         stdout: false,
         stderr: false,
         topic: false,
+        syslog: false,
         file: None,
     };
 
@@ -386,12 +389,18 @@ impl Kind for Destinations {
             "stdout" => chosen.stdout = true,
             "stderr" => chosen.stderr = true,
             "topic" => chosen.topic = true,
+            "syslog" if cfg!(windows) => {
+                return Err(Wrong::Skipped(
+                    "Windows has no syslog; `log_dest file PATH` keeps the log",
+                ));
+            }
+            "syslog" => chosen.syslog = true,
             "file" if chosen.file.is_some() => return Err(Wrong::Again),
             "file" if rest.is_empty() => {
                 return Err(Wrong::Because("needs a path after `file`".into()));
             }
             "file" => chosen.file = Some(unquoted(rest).into()),
-            "syslog" | "dlt" | "android" => {
+            "dlt" | "android" => {
                 return Err(Wrong::Skipped(
                     "the log does not go there yet; `log_dest file PATH` keeps it",
                 ));
@@ -403,7 +412,7 @@ impl Kind for Destinations {
     }
 
     fn takes(&self) -> String {
-        "none, stdout, stderr, topic or file PATH".into()
+        "none, stdout, stderr, topic, syslog or file PATH".into()
     }
 
     fn show(&self, value: &LogDestinations) -> String {
@@ -411,9 +420,15 @@ impl Kind for Destinations {
             stdout,
             stderr,
             topic,
+            syslog,
             ..
         } = value;
-        let words = [(stdout, "stdout"), (stderr, "stderr"), (topic, "topic")];
+        let words = [
+            (stdout, "stdout"),
+            (stderr, "stderr"),
+            (topic, "topic"),
+            (syslog, "syslog"),
+        ];
         let words: Vec<_> = words.iter().filter(|(on, _)| **on).collect();
         words.first().map_or("none", |(_, word)| word).into()
     }
@@ -426,7 +441,7 @@ impl Kind for Destinations {
         let word = text.split_whitespace().next()?;
         nearest(
             word,
-            ["none", "stdout", "stderr", "topic", "file"].into_iter(),
+            ["none", "stdout", "stderr", "topic", "syslog", "file"].into_iter(),
         )
         .map(Into::into)
     }

@@ -1,6 +1,7 @@
 //! The broker as a whole: one thread, one engine, its listeners, its log and its clock.
 
 mod doors;
+mod heap;
 mod logins;
 
 use crate::config::{Config, Faults, Loaded};
@@ -20,6 +21,7 @@ use crate::sys::Figure;
 use crate::time::Time;
 use crate::tls::Keyring;
 use bytes::Bytes;
+use heap::HeapWatch;
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
@@ -41,6 +43,7 @@ pub struct Broker {
     gates: Vec<Arc<Gate>>,
     keys: Keyring,
     store: Option<storage::Opened>,
+    heap: Option<fn() -> usize>,
 }
 
 /// What is asked of a broker while it runs.
@@ -83,7 +86,14 @@ impl Broker {
             gates,
             keys,
             store,
+            heap: None,
         })
+    }
+
+    /// Has `memory_limit` obeyed: `in_use` counts the bytes that the process has allocated. It is
+    /// asked for every batch of packets, so it must be quick.
+    pub fn measure_heap(&mut self, in_use: fn() -> usize) {
+        self.heap = Some(in_use);
     }
 
     /// Starts a broker in a thread of its own.
@@ -156,9 +166,12 @@ impl Broker {
             gates,
             keys,
             store,
+            heap,
         } = self;
         let mut core = Core::new(config, log, gates, keys);
+        core.heap = HeapWatch::new(heap);
         let outcomes = core.restore(store)?;
+        core.limit_heap();
         core.log.line(Line::Running {
             program: program(),
             version: VERSION,
@@ -295,6 +308,7 @@ pub(crate) struct Core {
     read_buffer: Vec<MaybeUninit<u8>>,
     sys_interval: Duration,
     memory_seen: Option<Instant>,
+    heap: HeapWatch,
     pub(crate) storage: Option<Storage>,
 }
 
@@ -345,6 +359,7 @@ impl Core {
             answers: None,
             read_buffer: connection::read_buffer(),
             memory_seen: None,
+            heap: HeapWatch::default(),
             storage: None,
         }
     }
@@ -421,6 +436,7 @@ impl Core {
         bytes: &[u8],
         owner: Option<&Bytes>,
     ) -> usize {
+        self.look_at_heap();
         self.engine.receive(self.clock.now(), key, bytes, owner)
     }
 
@@ -507,6 +523,7 @@ impl Core {
     fn keep(&mut self) -> Option<Instant> {
         let now = self.clock.now();
         self.look_at_memory();
+        self.look_at_heap();
         self.engine.handle_timeout(now);
         self.settle(None);
         for message in self.log.take_messages() {

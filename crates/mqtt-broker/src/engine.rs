@@ -25,6 +25,7 @@ mod deliver;
 mod disconnect;
 pub mod durable;
 mod logins;
+mod memory;
 mod mount;
 mod publish;
 mod reload;
@@ -82,6 +83,8 @@ pub struct Engine {
     /// What is to be stored; `None` without a store.
     durable: Option<Box<durable::Durable>>,
     logins: logins::Logins,
+    /// Whether memory is short.
+    is_full: bool,
     // Effects.
     dirty: Vec<ConnectionKey>,
     log: Vec<(Level, String)>,
@@ -142,6 +145,7 @@ impl Engine {
             started: now,
             durable: None,
             logins: logins::Logins::default(),
+            is_full: false,
             dirty: Vec::new(),
             log: Vec::new(),
             targets: Vec::new(),

@@ -2,13 +2,16 @@
 //!
 //! The engine notes each change under its [`Key`]. Changes coalesce: only the last one under a
 //! key is stored, and what came and went between two batches is never stored at all. Whoever
-//! drives the engine takes a [`Batch`], stores it as a whole, and says so; the batch's number is
-//! what promises to clients wait for.
+//! drives the engine takes a [`Batch`], stores it as a whole, and says so.
+//!
+//! Changes are counted. A promise to a client waits until every change up to the one that was
+//! noted last when it was made is settled: stored, or come to nothing. So a promise is kept waiting
+//! by what is older, and not by what has come since.
 
 use crate::message::{Delivery, Message};
 use mqtt_proto::flow::State;
 use mqtt_proto::{Filter, PacketId, SubscriptionOptions, Topic, VarInt};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// What a stored value is stored under.
@@ -135,6 +138,14 @@ enum Change {
     Delete,
 }
 
+/// A change that waits to be taken.
+#[derive(Debug)]
+struct Pending {
+    change: Change,
+    /// Promises made at this change or later wait for it; `None`: nobody needs to.
+    since: Option<u64>,
+}
+
 /// One stored value to be: its key, and what is to be stored or that nothing is.
 #[derive(Debug)]
 pub struct Entry {
@@ -180,10 +191,78 @@ pub enum Urgency {
     Now,
 }
 
+/// Which changes are not settled: how many pending ones count as noted when.
+#[derive(Debug)]
+struct Unsettled {
+    /// The change that the first of `counts` is for.
+    base: u64,
+    counts: VecDeque<u32>,
+    /// The sum of the counts.
+    count: usize,
+}
+
+impl Default for Unsettled {
+    fn default() -> Unsettled {
+        Unsettled {
+            base: 1,
+            counts: VecDeque::new(),
+            count: 0,
+        }
+    }
+}
+
+impl Unsettled {
+    fn at(&mut self, change: u64) -> &mut u32 {
+        // A batch is taken long before there are so many.
+        let index = usize::try_from(change - self.base).expect("changes fit the memory");
+        if self.counts.len() <= index {
+            self.counts.resize(index + 1, 0);
+        }
+        &mut self.counts[index]
+    }
+
+    fn add(&mut self, change: u64) {
+        *self.at(change) += 1;
+        self.count += 1;
+    }
+
+    fn remove(&mut self, change: Option<u64>) {
+        if let Some(change) = change {
+            *self.at(change) -= 1;
+            self.count -= 1;
+        }
+    }
+
+    /// What counts as noted at `since` counts as noted at `change` too: the earlier one matters.
+    fn move_to(&mut self, since: &mut Option<u64>, change: u64) {
+        if since.is_none_or(|since| change < since) {
+            self.remove(since.replace(change));
+            self.add(change);
+        }
+    }
+
+    /// Forgets what is settled; the first change that is not, or the one after the last.
+    fn settle(&mut self, noted: u64) -> u64 {
+        if self.count == 0 {
+            self.counts.clear();
+            if self.counts.capacity() > 4096 {
+                self.counts = VecDeque::new();
+            }
+            self.base = noted + 1;
+        }
+        while self.counts.front() == Some(&0) {
+            self.counts.pop_front();
+            self.base += 1;
+        }
+        self.base
+    }
+}
+
 /// Changes that wait to be taken.
 #[derive(Debug)]
 pub struct Journal {
-    pending: HashMap<Key, Change, foldhash::fast::RandomState>,
+    pending: HashMap<Key, Pending, foldhash::fast::RandomState>,
+    unsettled: Unsettled,
     /// Messages that lose one stored reference with the next batch.
     released: Vec<Arc<Message>>,
     /// The same, known by their numbers alone.
@@ -194,8 +273,8 @@ pub struct Journal {
     next_message: u64,
     /// The number of the next batch to be taken.
     next_batch: u64,
-    /// All batches up to this one are stored.
-    stored: u64,
+    /// Batches that are taken and not stored, each with the first change that is not settled then.
+    taken: VecDeque<(u64, u64)>,
     /// Counts every change, so that one can tell whether something has changed.
     noted: u64,
     urgency: Urgency,
@@ -207,6 +286,7 @@ impl Journal {
     pub fn new(next_message: u64, references: impl IntoIterator<Item = (u64, u32)>) -> Journal {
         Journal {
             pending: HashMap::default(),
+            unsettled: Unsettled::default(),
             released: Vec::new(),
             released_numbers: Vec::new(),
             references: references
@@ -215,7 +295,7 @@ impl Journal {
                 .collect(),
             next_message: next_message.max(1),
             next_batch: 1,
-            stored: 0,
+            taken: VecDeque::new(),
             noted: 0,
             urgency: Urgency::None,
         }
@@ -230,6 +310,9 @@ impl Journal {
     pub fn urgency(&self) -> Urgency {
         if self.is_empty() {
             Urgency::None
+        } else if self.unsettled.count == 0 {
+            // What somebody waited for has come to nothing.
+            Urgency::Idle
         } else {
             self.urgency.max(Urgency::Idle)
         }
@@ -250,39 +333,75 @@ impl Journal {
     }
 
     /// Notes that `value` is to be stored.
+    ///
+    /// A message may go from one key to another: what was promised of it under the first holds for
+    /// the second, which therefore counts as noted when the message was first met.
     pub fn put(&mut self, key: Key, value: Value, before: Before) {
         self.noted += 1;
+        let first = value.message().map(|m| m.number.first_noted(self.noted));
+        let since = first.unwrap_or(self.noted).max(self.unsettled.base);
         match self.pending.get_mut(&key) {
-            Some(Change::Put { value: old, .. }) => *old = value,
-            Some(change @ Change::Delete) => {
-                *change = Change::Put {
-                    value,
-                    replaces: true,
-                };
+            Some(pending) => {
+                match &mut pending.change {
+                    Change::Put { value: old, .. } => *old = value,
+                    change @ Change::Delete => {
+                        *change = Change::Put {
+                            value,
+                            replaces: true,
+                        };
+                    }
+                }
+                self.unsettled.move_to(&mut pending.since, since);
             }
             None => {
                 let replaces = matches!(before, Before::Something(_));
                 if let Before::Something(Some(message)) = before {
                     self.released.push(message);
                 }
-                self.pending.insert(key, Change::Put { value, replaces });
+                self.unsettled.add(since);
+                let pending = Pending {
+                    change: Change::Put { value, replaces },
+                    since: Some(since),
+                };
+                self.pending.insert(key, pending);
             }
         }
     }
 
     /// Notes that what is under a key, which referred to `message`, is to be deleted.
     pub fn delete(&mut self, key: Key, message: Option<Arc<Message>>) {
+        self.note_deleted(key, message, true);
+    }
+
+    /// As [`Journal::delete`], for what nobody is promised: that a client has what it was sent.
+    pub fn delete_some_time(&mut self, key: Key, message: Option<Arc<Message>>) {
+        self.note_deleted(key, message, false);
+    }
+
+    fn note_deleted(&mut self, key: Key, message: Option<Arc<Message>>, is_promised: bool) {
         self.noted += 1;
         match self.pending.get_mut(&key) {
-            Some(change @ Change::Put { replaces: true, .. }) => *change = Change::Delete,
-            Some(Change::Put { .. }) => {
-                self.pending.remove(&key);
-                self.rest();
-            }
-            Some(Change::Delete) => {}
+            Some(pending) => match pending.change {
+                Change::Put {
+                    replaces: false, ..
+                } => {
+                    self.unsettled.remove(pending.since);
+                    self.pending.remove(&key);
+                    self.rest();
+                }
+                Change::Put { .. } | Change::Delete => pending.change = Change::Delete,
+            },
             None => {
                 self.released.extend(message);
-                self.pending.insert(key, Change::Delete);
+                let since = is_promised.then_some(self.noted);
+                if let Some(since) = since {
+                    self.unsettled.add(since);
+                }
+                let pending = Pending {
+                    change: Change::Delete,
+                    since,
+                };
+                self.pending.insert(key, pending);
             }
         }
     }
@@ -309,28 +428,30 @@ impl Journal {
         }
     }
 
-    /// The batch that must be stored before a promise made now may leave; `None`: all is stored.
+    /// The change up to which all must be settled before a promise made now may leave; `None`:
+    /// all is.
     pub fn promise(&self) -> Option<u64> {
-        if self.urgency() > Urgency::None {
-            Some(self.next_batch)
-        } else {
-            (self.stored + 1 < self.next_batch).then(|| self.next_batch - 1)
-        }
+        let is_settled = self.unsettled.count == 0 && self.taken.is_empty();
+        (!is_settled).then_some(self.noted)
     }
 
-    /// The last batch that is stored, or that has come to nothing.
-    pub fn stored(&self) -> u64 {
-        let is_idle = self.urgency() == Urgency::None && self.stored + 1 == self.next_batch;
-        if is_idle {
-            self.next_batch
-        } else {
-            self.stored
-        }
+    /// The change up to which all is stored, or has come to nothing.
+    ///
+    /// This is asked between two things that happen, not while a message goes from key to key.
+    pub fn settle(&mut self) -> u64 {
+        let first = self.unsettled.settle(self.noted);
+        self.taken.front().map_or(first, |&(_, first)| first) - 1
     }
 
     /// All batches up to this one are stored.
     pub fn handle_stored(&mut self, number: u64) {
-        self.stored = self.stored.max(number);
+        while self
+            .taken
+            .front()
+            .is_some_and(|&(taken, _)| taken <= number)
+        {
+            self.taken.pop_front();
+        }
     }
 
     /// Takes what is pending; `None` if that is nothing.
@@ -344,8 +465,14 @@ impl Journal {
             ..Batch::default()
         };
         self.next_batch += 1;
-        for (key, change) in self.pending.drain() {
-            let Change::Put { value, .. } = change else {
+        let first = self.unsettled.settle(self.noted);
+        self.taken.push_back((batch.number, first));
+        self.unsettled = Unsettled {
+            base: self.noted + 1,
+            ..Unsettled::default()
+        };
+        for (key, pending) in self.pending.drain() {
+            let Change::Put { value, .. } = pending.change else {
                 batch.entries.push(Entry {
                     key,
                     value: None,

@@ -12,6 +12,7 @@ mod signal;
 mod watch;
 
 use anyhow::Context;
+use cap::Cap;
 use flags::{Flags, Wish};
 use identity::Identity;
 use mqtt_broker::config::{Config, Faults, Loaded};
@@ -21,6 +22,7 @@ use pid_file::PidFile;
 use port_owner::Way;
 use service::ServiceManager;
 use signal::{Signal, Signals};
+use std::alloc::System;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -37,6 +39,10 @@ const FEATURES: &[(&str, bool)] = &[
     ("TLS-PSK", false),
     ("Websockets", true),
 ];
+
+/// Counts what is in use, for `memory_limit`.
+#[global_allocator]
+static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
@@ -158,6 +164,7 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
                 return Ok(ExitCode::from(FAILED));
             }
         };
+        broker.measure_heap(|| HEAP.allocated());
         if let Some(user) = user {
             // Everything is open now, and no thread of ours but this one needs to be root.
             user.take_on(&broker.files()).map_err(anyhow::Error::msg)?;

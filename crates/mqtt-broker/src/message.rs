@@ -26,25 +26,42 @@ pub struct Message {
     pub number: Number,
 }
 
-/// The number of a stored message; 0 while it is not stored.
+/// The number of a stored message; 0 while it is not stored. Only the engine looks at it and
+/// changes it.
 #[derive(Debug, Default)]
-pub struct Number(AtomicU64);
+pub struct Number {
+    stored: AtomicU64,
+    noted: AtomicU64,
+}
 
 impl Number {
     /// A message that is stored.
     pub fn new(number: u64) -> Number {
-        Number(AtomicU64::new(number))
+        Number {
+            stored: AtomicU64::new(number),
+            noted: AtomicU64::new(0),
+        }
     }
 
     /// The number, or 0.
     pub fn get(&self) -> u64 {
-        // Only the engine looks at it and changes it.
-        self.0.load(Ordering::Relaxed)
+        self.stored.load(Ordering::Relaxed)
     }
 
     /// It is stored, or (0) it is no longer.
     pub fn set(&self, number: u64) {
-        self.0.store(number, Ordering::Relaxed);
+        self.stored.store(number, Ordering::Relaxed);
+    }
+
+    /// Which change of the journal was the first that referred to it: this one, if none was
+    /// before.
+    pub fn first_noted(&self, change: u64) -> u64 {
+        let first = self.noted.load(Ordering::Relaxed);
+        if first > 0 {
+            return first;
+        }
+        self.noted.store(change, Ordering::Relaxed);
+        change
     }
 }
 

@@ -39,8 +39,8 @@ pub struct Outbox {
     shared: usize,
     /// Bytes that have left, since the beginning.
     left: u64,
-    /// What is behind these places, counted from the beginning, waits until the batch of the
-    /// journal with this number is stored.
+    /// What is behind these places, counted from the beginning, waits until all changes
+    /// of the journal up to this one are settled.
     gates: VecDeque<(u64, u64)>,
 }
 
@@ -68,22 +68,26 @@ impl Outbox {
         }
     }
 
-    /// Whether anything waits for a batch to be stored.
+    /// Whether anything waits for changes to be settled.
     pub fn is_gated(&self) -> bool {
         !self.gates.is_empty()
     }
 
-    /// What is appended from now on leaves when this batch of the journal is stored.
-    pub fn gate(&mut self, batch: u64) {
-        if self.gates.back().is_none_or(|&(_, last)| last < batch) {
-            self.gates.push_back((self.left + self.len as u64, batch));
+    /// What is appended from now on leaves when all changes up to this one are settled.
+    pub fn gate(&mut self, change: u64) {
+        if self.gates.back().is_none_or(|&(_, last)| last < change) {
+            self.gates.push_back((self.left + self.len as u64, change));
         }
     }
 
-    /// All batches up to this one are stored; whether more may leave than before.
-    pub fn open_gates(&mut self, batch: u64) -> bool {
+    /// All changes up to this one are settled; whether more may leave than before.
+    pub fn open_gates(&mut self, settled: u64) -> bool {
         let before = self.gates.len();
-        while self.gates.front().is_some_and(|&(_, first)| first <= batch) {
+        while self
+            .gates
+            .front()
+            .is_some_and(|&(_, first)| first <= settled)
+        {
             self.gates.pop_front();
         }
         if self.gates.is_empty() {

@@ -51,9 +51,13 @@ pub(crate) struct Storage {
     is_busy: bool,
     /// A batch that was refused, and when it is tried again.
     refused: Option<(Batch, Instant)>,
-    /// How urgent the task knows it to be, and since when it has been so.
+    /// How urgent the task knows it to be, since when there has been something, and since when
+    /// something might be waited for.
     urgency: Urgency,
     since: Instant,
+    soon_since: Instant,
+    /// The change that was the last one at `soon_since`.
+    soon_mark: u64,
 }
 
 /// Where the configuration wants the store to be.
@@ -359,6 +363,8 @@ impl Opened {
             refused: None,
             urgency: Urgency::None,
             since: Instant::now(),
+            soon_since: Instant::now(),
+            soon_mark: 0,
         };
         Ok((storage, outcomes))
     }
@@ -394,15 +400,20 @@ impl Storage {
             return None;
         }
         let urgency = engine.batch_urgency();
-        if urgency > self.urgency {
+        if self.urgency == Urgency::None {
             self.since = now;
+        }
+        let (noted, settled) = engine.progress();
+        // What was there at the last look may have come to nothing.
+        if self.urgency < Urgency::Soon || settled >= self.soon_mark {
+            (self.soon_since, self.soon_mark) = (now, noted);
         }
         self.urgency = urgency;
         let due = match urgency {
             _ if engine.has_wanted() => now,
             Urgency::None => return None,
             Urgency::Idle => self.since + IDLE,
-            Urgency::Soon => self.since + SOON,
+            Urgency::Soon => (self.soon_since + SOON).min(self.since + IDLE),
             Urgency::Now => now,
         };
         if due > now {

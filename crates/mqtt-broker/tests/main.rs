@@ -10,6 +10,7 @@ mod engine_durable;
 mod engine_hostile;
 mod engine_limits;
 mod engine_login;
+mod engine_memory;
 mod engine_model;
 mod engine_mount;
 mod engine_properties;

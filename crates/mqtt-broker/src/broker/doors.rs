@@ -207,6 +207,7 @@ impl Core {
         self.gates = gates;
         let settings = rules::settings(&self.config, &self.log);
         self.engine.reload(self.clock.now(), settings);
+        self.limit_heap();
         self.log.flush();
         self.wake_keeper();
     }

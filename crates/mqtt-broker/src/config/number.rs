@@ -4,7 +4,17 @@ use super::value::{Kind, Wrong};
 use std::time::Duration;
 
 /// Reads an integer as C's `strtol` with base 0 does: decimal, `0x` hexadecimal, `0` octal.
+///
+/// As most of Mosquitto's, it fits into 32 bits.
 pub fn integer(text: &str) -> Result<i64, Wrong> {
+    match long_integer(text)? {
+        value if value > i64::from(i32::MAX) => Err(Wrong::Because("is out of range".into())),
+        value => Ok(value),
+    }
+}
+
+/// The same with 64 bits.
+fn long_integer(text: &str) -> Result<i64, Wrong> {
     let (negative, digits) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
         Some(b'+') => (false, &text[1..]),
@@ -31,9 +41,6 @@ pub fn integer(text: &str) -> Result<i64, Wrong> {
             _ => "is not a number".into(),
         })
     })?;
-    if value > i64::from(i32::MAX) {
-        return Err(Wrong::Because("is out of range".into()));
-    }
     Ok(if negative { -value } else { value })
 }
 
@@ -135,6 +142,27 @@ impl Kind for Limit {
 
     fn show(&self, value: &Option<u32>) -> String {
         value.map_or_else(|| self.none.into(), |value| value.to_string())
+    }
+}
+
+/// An amount of memory, where 0 means "no limit".
+pub struct Bytes;
+
+impl Kind for Bytes {
+    type Value = Option<u64>;
+
+    fn apply(&self, slot: &mut Option<u64>, text: &str, _again: bool) -> Result<(), Wrong> {
+        let value = u64::try_from(long_integer(text)?).map_err(|_| Wrong::Value)?;
+        *slot = (value > 0).then_some(value);
+        Ok(())
+    }
+
+    fn takes(&self) -> String {
+        "a number of bytes; 0 means no limit".into()
+    }
+
+    fn show(&self, value: &Option<u64>) -> String {
+        value.unwrap_or(0).to_string()
     }
 }
 

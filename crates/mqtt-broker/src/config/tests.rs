@@ -234,12 +234,12 @@ fn texts_may_not_be_repeated_and_numbers_may() {
 fn tuning_options_we_lack_warn_and_go_on() {
     let loaded = Loaded::from_text(
         "x.conf",
-        "memory_limit 1000\nenable_control_api true\nlog_dest dlt\nlog_dest stdout\nretry_interval 3",
+        "log_dest android\nenable_control_api true\nlog_dest dlt\nlog_dest stdout\nretry_interval 3",
         &[],
     )
     .expect("warnings only");
     let warnings: Vec<_> = loaded.notes.iter().map(|(_, text)| text.as_str()).collect();
-    assert!(warnings[0].starts_with("Warning: x.conf:1: 'memory_limit' is not supported yet"));
+    assert!(warnings[0].starts_with("Warning: x.conf:1: 'log_dest android' is not supported yet"));
     assert!(
         warnings[1].starts_with("Warning: x.conf:2: 'enable_control_api' is not supported yet")
     );

@@ -294,6 +294,7 @@ impl Engine {
     ) -> Result<(SessionKey, bool), Refusal> {
         self.begin();
         self.check_store(connect, &client_id)?;
+        self.check_memory(&client_id)?;
         if let Some(&found) = self.clients.get(&client_id) {
             self.take_over(now, key, found, connect.clean_start);
         }

@@ -350,6 +350,10 @@ impl Engine {
             let bytes = session.queued_bytes + session.behind.bytes;
             session.queue_len() >= limit || bytes.saturating_add(size) > limit_bytes
         };
+        if self.is_full && delivery.qos == QoS::AtMostOnce {
+            self.note_dropped(key);
+            return;
+        }
         if is_full(self.session(key)) {
             self.drop_expired(now, key);
             if is_full(self.session(key)) {

@@ -66,6 +66,12 @@ impl Engine {
         durable.map_or(Urgency::None, |durable| durable.journal.urgency())
     }
 
+    /// The change noted last, and the one up to which all is settled.
+    pub fn progress(&mut self) -> (u64, u64) {
+        let journal = self.durable.as_mut().map(|durable| &mut durable.journal);
+        journal.map_or((0, 0), |journal| (journal.noted(), journal.settle()))
+    }
+
     /// The next changes to be stored, in one piece; say so with [`Engine::handle_stored`].
     pub fn poll_batch(&mut self) -> Option<Batch> {
         self.durable.as_mut()?.journal.take()
@@ -240,16 +246,16 @@ impl Engine {
         let Some(durable) = &mut self.durable else {
             return;
         };
+        let settled = durable.journal.settle();
         if durable.gated.is_empty() {
             return;
         }
-        let stored = durable.journal.stored();
         let mut gated = std::mem::take(&mut durable.gated);
         gated.retain(|&key| {
             let Some(connection) = self.connections.get_mut(key.0 as usize) else {
                 return false;
             };
-            if connection.outbox.open_gates(stored) && !connection.is_dirty {
+            if connection.outbox.open_gates(settled) && !connection.is_dirty {
                 connection.is_dirty = true;
                 self.dirty.push(key);
             }
@@ -310,7 +316,7 @@ impl Engine {
         let Some(durable) = &mut self.durable else {
             return;
         };
-        let Some(batch) = durable.journal.promise() else {
+        let Some(change) = durable.journal.promise() else {
             return;
         };
         durable.journal.hurry(urgency);
@@ -318,7 +324,7 @@ impl Engine {
         if !outbox.is_gated() {
             durable.gated.push(key);
         }
-        outbox.gate(batch);
+        outbox.gate(change);
     }
 
     /// Notes something that nothing will cancel in a moment.
@@ -458,7 +464,8 @@ impl Engine {
         }
         if let (Some(serial), Some(durable)) = (self.serial_of(key), &mut self.durable) {
             let key = Key::Queued(serial, delivery.place);
-            durable.journal.delete(key, Some(delivery.message.clone()));
+            let message = Some(delivery.message.clone());
+            durable.journal.delete_some_time(key, message);
         }
     }
 
@@ -509,7 +516,8 @@ impl Engine {
     ) {
         if let (Some(serial), Some(durable)) = (self.serial_of(key), &mut self.durable) {
             let message = delivery.map(|delivery| delivery.message.clone());
-            durable.journal.delete(Key::InFlight(serial, id), message);
+            let key = Key::InFlight(serial, id);
+            durable.journal.delete_some_time(key, message);
         }
     }
 

@@ -59,7 +59,10 @@ impl Engine {
             expires_at: expiry.map(|seconds| now.plus_seconds(seconds)),
         };
         if self.is_failing() && self.needs_store(session, &publication) {
-            return self.refuse_unstored(key, session, publish);
+            return self.refuse_unkept(key, session, publish);
+        }
+        if self.is_full && self.needs_memory(session, publish.packet_id, &publication) {
+            return self.refuse_unkept(key, session, publish);
         }
         match (publish.qos, publish.packet_id) {
             (QoS::ExactlyOnce, Some(id)) => self.take_exactly_once(key, session, id, publication),
@@ -158,15 +161,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Answers a message that the store should keep and does not take: below version 5 there is
+    /// Answers a message for which the store or the memory has no room: below version 5 there is
     /// no word for that, so the connection ends before the message is acknowledged.
-    fn refuse_unstored(
+    fn refuse_unkept(
         &mut self,
         key: ConnectionKey,
         session: SessionKey,
         publish: &Publish<'_>,
     ) -> Handled {
         self.log_client(session, |client| Line::QuotaExceeded { client });
+        if publish.qos == QoS::AtMostOnce {
+            self.counters.publish_dropped += 1;
+            return Ok(());
+        }
         if !self.connection(key).version.is_v5() {
             return Err(Close::silent(Ending::QuotaExceeded));
         }

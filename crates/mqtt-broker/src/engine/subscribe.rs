@@ -55,9 +55,8 @@ impl Engine {
         let mut options = subscription.options;
         options.qos = options.qos.min(self.rules(key).max_qos);
         let qos = options.qos;
-        if self.session(session).places.len() >= self.settings.max_subscriptions
-            && self.topics.place(filter, session).is_none()
-        {
+        let has_room = self.session(session).places.len() < self.settings.max_subscriptions;
+        if (self.is_full || !has_room) && self.topics.place(filter, session).is_none() {
             self.log_client(session, |_| Line::FilterDenied { filter });
             return ReasonCode::QuotaExceeded;
         }

@@ -3,7 +3,7 @@
 use super::kinds::{Destinations, Inflight, Sync, SyncPolicy, TimeFormat, Types};
 use super::{Bridge, Listener, LogDestinations};
 use crate::config::define::{Answer, known, options};
-use crate::config::number::{Age, Limit, Number, Period, Short};
+use crate::config::number::{Age, Bytes, Limit, Number, Period, Short};
 use crate::config::value::{Bool, Maybe, Path, Text};
 use crate::log::{Level, Levels};
 use std::path::PathBuf;
@@ -87,6 +87,13 @@ options! {
         /// If not, it gets each message once.
         allow_duplicate_messages: bool = true, Bool, reload,
             deprecated("The behaviour will default to true.");
+        /// The most memory that the broker's data may take, in bytes. When more is in use, clients
+        /// without a session, further subscriptions and messages that would have to be kept are
+        /// refused: in MQTT 5 with reason 0x97; older clients are turned away with return code 3, or
+        /// disconnected before their message is acknowledged. Messages that only pass through are
+        /// delivered. Nothing that was acknowledged is lost. When a tenth of it is free again, all
+        /// goes on.
+        memory_limit: Option<u64> = None, Bytes, reload;
         /// How often the `$SYS` topics are published.
         sys_interval: Option<Duration> = Some(Duration::from_secs(10)),
             Period { unit: 1, name: "seconds", min: 0, max: 65535, capped: false }, reload;
@@ -155,9 +162,6 @@ impl Config {
 known! {
     GLOBAL_KNOWN;
     group "Limits and queues" {
-        /// A limit on the memory the broker takes.
-        "memory_limit" => Answer::Warn(
-            "the memory is not capped as a whole. What bounds it: max_queued_bytes, max_packet_size and global_max_connections.");
         /// Whether small packets are sent at once. They always are: what belongs together is
         /// gathered before it is handed to the system.
         "set_tcp_nodelay" => Answer::Accept;

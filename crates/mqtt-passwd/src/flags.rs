@@ -1,5 +1,6 @@
 //! The command line of `mqtt-passwd`.
 
+use crate::manual;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use mqtt_passwd::Algorithm;
@@ -25,6 +26,8 @@ pub enum Task {
     HashAll { file: PathBuf },
     /// Print this on standard output and end well.
     Print(String),
+    /// Print the script with which a shell completes the options, for the name that was typed.
+    Completion { shell: String },
 }
 
 /// Where the result goes.
@@ -42,24 +45,69 @@ pub struct Hashing {
     pub iterations: u32,
 }
 
-const USAGE: &str = "\
+/// The forms of the command line.
+pub const USAGE: &str = "\
 mqtt-passwd [-H HASH] [-I N] [-c] FILE USER              asks for the password
        mqtt-passwd [-H HASH] [-I N] [-c] -b FILE USER PASSWORD
        mqtt-passwd -D FILE USER
        mqtt-passwd [-H HASH] [-I N] -U FILE";
 
-const AFTER_HELP: &str = "\
-The hashes:
-  argon2id       the strongest; needs a broker that knows it, as mqtt-broker does
-  sha512-pbkdf2  known to every Mosquitto since 2.0 [default]; -I makes it stronger
-  sha512         for Mosquitto 1 only; quickly guessed
-Examples:
-  mqtt-passwd -c users.txt alice     a new file with one user
-  mqtt-passwd users.txt bob          one more user, or a new password
-In mosquitto.conf the file is named by:  password_file users.txt
-A broker that runs reads it again on SIGHUP.";
+/// A word and what it means.
+pub type Row = (&'static str, &'static str);
 
-fn command() -> Command {
+/// The hashes that `-H` knows.
+pub const HASHES: &[Row] = &[
+    (
+        "argon2id",
+        "the strongest; needs a broker that knows it, as mqtt-broker does",
+    ),
+    (
+        "sha512-pbkdf2",
+        "known to every Mosquitto since 2.0 [default]; -I makes it stronger",
+    ),
+    ("sha512", "for Mosquitto 1 only; quickly guessed"),
+];
+
+/// Lines to type.
+pub const EXAMPLES: &[Row] = &[
+    ("mqtt-passwd -c users.txt alice", "a new file with one user"),
+    (
+        "mqtt-passwd users.txt bob",
+        "one more user, or a new password",
+    ),
+];
+
+/// What the exit code says.
+pub const EXIT_CODES: &[Row] = &[
+    ("0", "it is done"),
+    ("1", "nothing was changed, and standard error says why"),
+    (
+        "2",
+        "the password that was typed a second time is another one; nothing was changed",
+    ),
+];
+
+/// What is to be known besides.
+pub const NOTES: &[&str] = &[
+    "The password is asked for at the terminal, twice, and not shown; without a terminal it is read from standard input, as two lines. It may stand behind -b, where other users of the computer can see it.",
+    "The file has a line for each user: the name, a colon, the hash. Comments and the order of lines stay. It is replaced as a whole, so that a broker never reads half of it; of two runs at the same time one waits for the other. A new file can be read by its owner only.",
+    "In mosquitto.conf the file is named by: password_file users.txt. A broker that runs reads it again on SIGHUP.",
+];
+
+fn after_help() -> String {
+    let mut text = String::from("The hashes:\n");
+    for (name, what) in HASHES {
+        text.push_str(&format!("  {name:14} {what}\n"));
+    }
+    text.push_str("Examples:\n");
+    for (line, what) in EXAMPLES {
+        text.push_str(&format!("  {line:34} {what}\n"));
+    }
+    text + "In mosquitto.conf the file is named by:  password_file users.txt\nA broker that runs reads it again on SIGHUP."
+}
+
+/// All options.
+pub fn command() -> Command {
     let switch = |letter: char, help: &'static str| {
         Arg::new(letter.to_string())
             .short(letter)
@@ -71,8 +119,8 @@ fn command() -> Command {
         .disable_version_flag(true)
         .disable_help_flag(true)
         .override_usage(USAGE)
-        .about("Writes the password file of an MQTT broker.")
-        .after_help(AFTER_HELP)
+        .about(manual::PURPOSE)
+        .after_help(after_help())
         .arg(switch('b', "Take the password from the command line").overrides_with("b"))
         .arg(
             switch(
@@ -97,6 +145,18 @@ fn command() -> Command {
                 .allow_hyphen_values(true)
                 .overrides_with("iterations")
                 .help("Rounds of sha512-pbkdf2 [default: 1000]"),
+        )
+        .arg(
+            Arg::new("completion")
+                .long("completion")
+                .value_name("SHELL")
+                .help("Print the script with which a shell completes the options: bash, zsh, fish or powershell"),
+        )
+        .arg(
+            Arg::new("man")
+                .long("man")
+                .action(ArgAction::SetTrue)
+                .help("Print the manual page, for man"),
         )
         .arg(
             Arg::new("version")
@@ -143,6 +203,18 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<(Task, Hashing
             };
         }
     };
+    if matches.get_flag("man") {
+        return Ok((Task::Print(manual::man()), nothing));
+    }
+    if let Some(shell) = matches.get_one::<String>("completion") {
+        let shell = shell.to_lowercase();
+        if !manual::SHELLS.iter().any(|(known, _)| *known == shell) {
+            return Err(format!(
+                "Error: there is no script for '{shell}'. Type one of: bash, zsh, fish, powershell"
+            ));
+        }
+        return Ok((Task::Completion { shell }, nothing));
+    }
     let hashing = hashing(&matches)?;
     Ok((task(&matches)?, hashing))
 }
@@ -156,6 +228,9 @@ fn explained(error: &clap::Error) -> String {
         ErrorKind::InvalidUtf8 => "Error: an argument is not UTF-8 text.".into(),
         _ if option.starts_with("-H") => {
             "Error: -H argument given but not enough other arguments. Type: -H argon2id".into()
+        }
+        _ if option.starts_with("--completion") => {
+            "Error: --completion needs the name of a shell. Type: --completion bash".into()
         }
         _ if option.starts_with("-I") => {
             "Error: -I argument given but not enough other arguments. Type: -I 100000".into()
@@ -342,6 +417,8 @@ mod tests {
             ("--nosuch f u", "no option '--nosuch'"),
             ("-D f", "password file and user"),
             ("-U", "the password file is needed"),
+            ("--completion", "--completion bash"),
+            ("--completion csh", "no script for 'csh'"),
         ] {
             let error = read(line).expect_err(line);
             assert!(error.starts_with("Error: "), "{line}: {error}");

@@ -1,10 +1,13 @@
 //! The program `mqtt-passwd`: users in and out of a password file.
 
 mod flags;
+mod lock;
+mod manual;
 mod place;
 mod prompt;
 
 use flags::{Hashing, Place, Task};
+use lock::Lock;
 use mqtt_passwd::book::check_name;
 use mqtt_passwd::{Book, Hash};
 use prompt::NoPassword;
@@ -43,14 +46,19 @@ fn main() -> ExitCode {
 
 /// What is to be typed begins with the name that was typed.
 fn as_called(text: &str) -> String {
+    text.replace("mqtt-passwd", name())
+}
+
+/// The name of the program: its own, or that of Mosquitto's if it was called by that.
+fn name() -> &'static str {
     let first = std::env::args_os().next();
     let stem = first
         .as_deref()
         .and_then(|path| Path::new(path).file_stem());
     if stem.is_some_and(|stem| stem == "mosquitto_passwd") {
-        text.replace("mqtt-passwd", "mosquitto_passwd")
+        "mosquitto_passwd"
     } else {
-        text.to_owned()
+        "mqtt-passwd"
     }
 }
 
@@ -58,6 +66,10 @@ fn run(task: Task, hashing: Hashing) -> Result<(), Failure> {
     match task {
         Task::Print(text) => {
             print!("{}", as_called(&text));
+            Ok(())
+        }
+        Task::Completion { shell } => {
+            print!("{}", manual::completion(name(), &shell).unwrap_or_default());
             Ok(())
         }
         Task::Set {
@@ -80,10 +92,11 @@ fn set(
 ) -> Result<(), Failure> {
     check_name(user).map_err(Failure::new)?;
     // A file that cannot be read is no reason to ask for a password first.
-    let mut book = match place {
-        Place::File(file) if !is_new => read(file)?,
-        _ => Book::default(),
-    };
+    if let Place::File(file) = place
+        && !is_new
+    {
+        read(file)?;
+    }
     let password = match password {
         Some(password) => password,
         None => prompt::new_password().map_err(no_password)?,
@@ -97,10 +110,20 @@ fn set(
         return Err(no_password(NoPassword::Empty));
     }
     let hash = hash(hashing, password.as_bytes())?;
-    let is_known = book.set(user, &hash);
     match place {
-        Place::Stdout => print!("{}", book.text()),
+        Place::Stdout => {
+            let mut book = Book::default();
+            book.set(user, &hash);
+            print!("{}", book.text());
+        }
         Place::File(file) => {
+            let _lock = lock(file)?;
+            // Others may have changed it while the password was typed.
+            let mut book = match is_new {
+                true => Book::default(),
+                false => read(file)?,
+            };
+            let is_known = book.set(user, &hash);
             let verb = if is_known { "Updating" } else { "Adding" };
             println!("{verb} password for user {user}");
             write(file, &book)?;
@@ -111,6 +134,7 @@ fn set(
 
 fn delete(file: &Path, user: &str) -> Result<(), Failure> {
     check_name(user).map_err(Failure::new)?;
+    let _lock = lock(file)?;
     let mut book = read(file)?;
     if !book.remove(user) {
         return Err(Failure(
@@ -122,6 +146,7 @@ fn delete(file: &Path, user: &str) -> Result<(), Failure> {
 }
 
 fn hash_all(file: &Path, hashing: Hashing) -> Result<(), Failure> {
+    let _lock = lock(file)?;
     let mut book = read(file)?;
     let count = book.hash_all(|password| hash(hashing, password))?;
     if count == 0 {
@@ -136,6 +161,15 @@ fn hash_all(file: &Path, hashing: Hashing) -> Result<(), Failure> {
 
 fn hash(hashing: Hashing, password: &[u8]) -> Result<Hash, Failure> {
     Hash::new(hashing.algorithm, hashing.iterations, password).map_err(Failure::new)
+}
+
+fn lock(file: &Path) -> Result<Lock, Failure> {
+    Lock::take(file).map_err(|error| {
+        let file = file.display();
+        Failure::new(format!(
+            "the password file {file} cannot be changed: {error}"
+        ))
+    })
 }
 
 fn read(file: &Path) -> Result<Book, Failure> {

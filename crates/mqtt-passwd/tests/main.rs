@@ -220,3 +220,30 @@ fn only_its_owner_can_read_a_new_file() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[test]
+fn runs_at_the_same_time_lose_no_user() {
+    let fixture = Fixture::with("# users\n");
+    std::thread::scope(|scope| {
+        for number in 0..12 {
+            let fixture = &fixture;
+            scope.spawn(move || {
+                let line = format!("-b FILE user{number} secret");
+                assert_eq!(fixture.run(&line, "").code, 0, "{line}");
+            });
+        }
+    });
+    let text = fixture.text().expect("the file is there");
+    for number in 0..12 {
+        assert!(text.contains(&format!("user{number}:$7$")), "{text}");
+    }
+}
+
+#[test]
+fn the_program_writes_its_own_manual_and_completions() {
+    let fixture = Fixture::new();
+    let man = fixture.run("--man", "");
+    assert!(man.stdout.starts_with(".TH MQTT"), "{man:?}");
+    let script = fixture.run("--completion bash", "");
+    assert!(script.stdout.contains("default mqtt-passwd"), "{script:?}");
+}

@@ -132,11 +132,12 @@ impl Log {
         match syslog::Syslog::open(config.log_facility) {
             Ok(syslog) => self.syslog = Some(syslog),
             Err(error) => {
+                let place = syslog::PLACES[0];
+                let what = format!("log_dest syslog: no daemon takes lines at {place} ({error}).");
                 if self.outputs.is_empty() {
                     let stderr = Output::stream(io::stderr());
                     *self = Self::new(config, vec![stderr], self.to_topic);
                 }
-                let what = format!("there is no syslog here that takes the log ({error}).");
                 self.line(Line::Failure { what: &what });
             }
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Where a daemon listens: Linux and the BSDs, macOS, older FreeBSDs.
-const PLACES: &[&str] = &["/dev/log", "/var/run/syslog", "/var/run/log"];
+pub(super) const PLACES: &[&str] = &["/dev/log", "/var/run/syslog", "/var/run/log"];
 
 /// The facility of daemons, in the numbers of RFC 3164, section 4.1.1.
 const DAEMON: u32 = 3;
@@ -40,14 +40,10 @@ impl Syslog {
     /// # Errors
     /// None listens.
     pub(super) fn open(local: Option<u32>) -> io::Result<Self> {
-        let mut outcome = Err(io::ErrorKind::NotFound.into());
-        for place in PLACES {
-            outcome = Self::at(Path::new(place), local);
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        outcome
+        let mut opened = PLACES.iter().map(|place| Self::at(Path::new(place), local));
+        let usual = opened.next().unwrap_or(Err(io::ErrorKind::NotFound.into()));
+        // If there is no other, what is wrong with the usual one is worth knowing.
+        usual.or_else(|error| opened.find_map(Result::ok).ok_or(error))
     }
 
     /// The daemon that listens at a path.

@@ -137,7 +137,8 @@ fn the_program_keeps_to_its_memory_limit() {
     );
     let folder = Folder::with("test.conf", conf);
     let broker = folder.start(&["-c", "test.conf"]);
-    broker.wait_for(" running");
+    // The line that names the user has the word, too.
+    broker.wait_for(concat!(env!("CARGO_PKG_VERSION"), " running"));
     let address = (Ipv4Addr::LOCALHOST, port).into();
     let mut peer = RawPeer::connect(address, Version::V5, "p");
     let payload = vec![b'x'; MIB];

@@ -64,6 +64,104 @@ fn what_is_acknowledged_at_once_is_never_stored() {
 }
 
 #[test]
+fn a_promise_waits_for_what_is_older_and_not_for_what_has_come_since() {
+    let (world, _) = world();
+    let reader = world.v4("reader").durable().connect();
+    reader.subscribe("a", 1);
+    let (p, q) = (world.v4("p").connect(), world.v4("q").connect());
+    world.hold_store(true);
+    let first = p.publish(message("a", "1").qos(1));
+    let second = q.publish(message("a", "2").qos(1));
+    let (one, two) = (reader.hear(), reader.hear());
+    reader.ack(&one);
+    p.expect_puback(first);
+    q.expect_nothing();
+    let third = p.publish(message("a", "3").qos(1));
+    let three = reader.hear();
+    reader.ack(&three);
+    p.expect_nothing();
+    reader.ack(&two);
+    q.expect_puback(second);
+    p.expect_puback(third);
+}
+
+#[test]
+fn a_message_is_still_promised_when_it_goes_from_the_queue_to_its_client() {
+    let disk = SimDisk::new();
+    let world = World::with_store(&disk, |settings| settings.max_inflight_messages = 1);
+    let reader = world.v4("reader").durable().connect();
+    reader.subscribe("a", 1);
+    let (p, q) = (world.v4("p").connect(), world.v4("q").connect());
+    world.hold_store(true);
+    let first = p.publish(message("a", "1").qos(1));
+    let second = q.publish(message("a", "2").qos(1));
+    let one = reader.hear();
+    reader.ack(&one);
+    p.expect_puback(first);
+    let two = reader.hear();
+    q.expect_nothing();
+    reader.ack(&two);
+    q.expect_puback(second);
+}
+
+#[test]
+fn a_message_is_still_promised_when_it_goes_to_another_member_of_its_group() {
+    let (world, _) = world();
+    let member = |id| {
+        let client = world.v5(id).durable().connect();
+        client.subscribe("$share/g/a", 1);
+        client
+    };
+    let (one, two) = (member("one"), member("two"));
+    let p = world.v4("p").connect();
+    world.hold_store(true);
+    let id = p.publish(message("a", "1").qos(1));
+    let (taker, other) = match one.hear_all().is_empty() {
+        true => (two, one),
+        false => (one, two),
+    };
+    taker.cut();
+    let heard = other.hear();
+    p.expect_nothing();
+    world.store();
+    p.expect_puback(id);
+    other.ack(&heard);
+}
+
+#[test]
+fn a_disk_that_is_full_keeps_what_was_acknowledged_and_takes_more_when_there_is_room() {
+    let (world, disk) = world();
+    let old = world.v5("old").durable().connect();
+    old.subscribe("a", 1);
+    old.cut();
+    let publisher = world.v5("p").connect();
+    disk.limit(Some(disk.size() + 100_000));
+    let mut kept = 0;
+    while publisher.is_open() {
+        let text = format!("{kept:01000}");
+        let id = publisher.publish(message("a", text).qos(1));
+        if publisher.is_open() {
+            assert!(!publisher.expect_puback(id).is_error());
+            kept += 1;
+        }
+        assert!(kept < 5_000, "it is never full");
+    }
+    assert!(kept > 10, "only {kept}");
+    publisher.expect_disconnect(ReasonCode::QuotaExceeded);
+    // It opens without room, too.
+    world.restart(SimDisk::kill).expect("the store opens");
+    disk.limit(None);
+    world.store();
+    let publisher = world.v5("p").connect();
+    publisher.deliver(message("a", "taken").qos(1));
+    crash(&world);
+    let texts = world.v5("old").durable().connect().drain();
+    let expected: Vec<String> = (0..kept).map(|n| format!("{n:01000}")).collect();
+    assert_eq!(texts[..expected.len()], expected);
+    assert_eq!(texts.last().map(String::as_str), Some("taken"));
+}
+
+#[test]
 fn a_message_of_qos_2_leaves_when_its_identifier_is_stored() {
     let (world, _) = world();
     let reader = world.v4("reader").durable().connect();
@@ -294,9 +392,9 @@ fn a_full_disk_refuses_and_loses_nothing_until_there_is_room_again() {
 }
 
 /// Clients with a record, in a world whose broker is killed again and again.
-struct Trial {
+pub(super) struct Trial {
     random: Random,
-    world: World,
+    pub(super) world: World,
     publishers: Vec<Publisher>,
     subscriber: Subscriber,
     churner: Churner,
@@ -304,6 +402,17 @@ struct Trial {
 }
 
 impl Trial {
+    /// One whose subscription stands before anything is published.
+    pub(super) fn begin(seed: u64) -> Trial {
+        let mut trial = Trial::new(seed);
+        trial.lines = (0..trial.publishers.len() + 2).map(|_| None).collect();
+        trial.connect(0);
+        while !trial.subscriber.is_done() {
+            trial.exchange(0);
+        }
+        trial
+    }
+
     fn new(seed: u64) -> Trial {
         let mut random = Random::new(seed);
         let head = 1 + random.below(30) as usize;
@@ -335,7 +444,7 @@ impl Trial {
     }
 
     /// Brings bytes to and fro, for one client.
-    fn exchange(&mut self, at: usize) {
+    pub(super) fn exchange(&mut self, at: usize) {
         let Some(client) = self.lines[at].take() else {
             return;
         };
@@ -349,6 +458,33 @@ impl Trial {
         self.lines[at] = Some(client);
     }
 
+    /// Brings a client there, if it is not.
+    pub(super) fn come(&mut self, at: usize) {
+        if self.lines[at].is_none() {
+            self.connect(at);
+            self.exchange(at);
+        }
+    }
+
+    /// Cuts the connection of a client.
+    pub(super) fn cut(&mut self, at: usize) {
+        if let Some(client) = self.lines[at].take() {
+            client.cut();
+            self.witness(at).lose();
+        }
+    }
+
+    /// A publisher publishes one message more, and goes through with it.
+    pub(super) fn publish(&mut self, at: usize) {
+        self.come(at);
+        let out = self.publishers[at - 2].more(1);
+        if let Some(client) = &self.lines[at] {
+            client.send_bytes(&out);
+        }
+        self.exchange(at);
+        self.exchange(at);
+    }
+
     fn connect(&mut self, at: usize) {
         let version = self.witness(at).version();
         let client = self.world.open(version, 0).expect("there is room");
@@ -359,17 +495,20 @@ impl Trial {
 
     fn restart(&mut self) {
         let (mut random, how) = (Random::new(self.random.number()), self.random.below(3));
-        self.world
-            .restart(|disk| match how {
-                0 => disk.kill(),
-                _ => disk.lose_power(&mut random),
-            })
-            .expect("the store opens");
+        self.restart_after(|disk| match how {
+            0 => disk.kill(),
+            _ => disk.lose_power(&mut random),
+        });
+        self.world.hold_store(true);
+    }
+
+    /// The broker is killed, something happens to its disk, and it starts again.
+    pub(super) fn restart_after(&mut self, happen: impl FnOnce(&SimDisk)) {
+        self.world.restart(happen).expect("the store opens");
         for at in 0..self.lines.len() {
             self.lines[at] = None;
             self.witness(at).lose();
         }
-        self.world.hold_store(true);
     }
 
     fn step(&mut self, disk: Option<&SimDisk>) {
@@ -386,12 +525,7 @@ impl Trial {
                     client.send_bytes(&out);
                 }
             }
-            22 => {
-                if let Some(client) = self.lines[at].take() {
-                    client.cut();
-                    self.witness(at).lose();
-                }
-            }
+            22 => self.cut(at),
             23 => match (disk, self.random.below(4)) {
                 (Some(disk), 0) => disk.fail_after(Some(self.random.below(12))),
                 (Some(disk), 1) => disk.fail_after(None),
@@ -402,7 +536,8 @@ impl Trial {
         }
     }
 
-    fn finish(&mut self) {
+    /// All come, and get what is theirs.
+    pub(super) fn finish(&mut self) {
         self.world.hold_store(false);
         self.world.store();
         for round in 0.. {
@@ -425,7 +560,8 @@ impl Trial {
         }
     }
 
-    fn check(&self) {
+    /// Holds what came against what was promised.
+    pub(super) fn check(&self) {
         for publisher in &self.publishers {
             if let Err(error) = self.subscriber.check(publisher) {
                 panic!("{error}");
@@ -451,13 +587,7 @@ impl Drop for Told {
 
 fn run(seed: u64, is_faulty: bool) {
     let told = Told(seed);
-    let mut trial = Trial::new(seed);
-    trial.lines = (0..trial.publishers.len() + 2).map(|_| None).collect();
-    // The subscription stands before anything is published.
-    trial.connect(0);
-    while !trial.subscriber.is_done() {
-        trial.exchange(0);
-    }
+    let mut trial = Trial::begin(seed);
     trial.world.hold_store(true);
     let disk = trial.world.disk();
     for _ in 0..400 {

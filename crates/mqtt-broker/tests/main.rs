@@ -7,6 +7,7 @@ mod doors;
 mod engine_access;
 mod engine_connect;
 mod engine_durable;
+mod engine_histories;
 mod engine_hostile;
 mod engine_limits;
 mod engine_login;

@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# What persistence costs: mqtt-broker, which has each promise on the disk before it gives it, beside
+# Debian's mosquitto, which saves every half hour. In turn (A B A B), with the same clients:
+#
+#   one       MESSAGES messages of 100 bytes at QoS 1 from one publisher to an online durable subscriber
+#   ten       the same number from ten publishers at once
+#   queue     QUEUED messages of 100 bytes for an absent client; the broker is killed (kill -9), started
+#             again, and asked for all of them: time until it runs, most memory, how many arrive
+#
+# Prints each run, and the ratios of the medians.
+#
+#   scripts/bench-durable.sh [MESSAGES] [ROUNDS] [QUEUED]   default: 100000 messages, 3 rounds, 1000000
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+messages=${1:-100000}
+rounds=${2:-3}
+queued=${3:-1000000}
+mosquitto=$(command -v mosquitto || echo /usr/sbin/mosquitto)
+[ -x "$mosquitto" ] || { echo "There is no mosquitto to compare with. Type: sudo apt-get install mosquitto" >&2; exit 2; }
+
+cargo build --release --quiet -p mqtt-broker -p mqtt-pub -p mqtt-sub
+bin=${CARGO_TARGET_DIR:-target}/release
+scratch=$(mktemp -d)
+broker=
+cleanup() { [ -z "$broker" ] || kill "$broker" 2>/dev/null || true; rm -rf "$scratch"; }
+trap cleanup EXIT
+export XDG_CONFIG_HOME=$scratch LC_ALL=C
+
+# A port that nobody listens on.
+free_port() {
+    local port
+    while port=$((20000 + RANDOM % 20000)); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+    done
+}
+
+wait_for() { # FILE PATTERN
+    for _ in $(seq 12000); do
+        grep -aq "$2" "$1" 2>/dev/null && return
+        sleep 0.01
+    done
+    echo "waited in vain for '$2' in $1" >&2
+    exit 1
+}
+
+now() { date +%s.%N; }
+lines() { yes "$(printf '%0100d' 0)" | head -n "$1" || true; }
+median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+
+# Both with a store of their own, in an empty folder, and no limit on what waits.
+configure() { # WHO
+    port=$(free_port)
+    rm -rf "$scratch/store"
+    mkdir "$scratch/store"
+    chmod 777 "$scratch" "$scratch/store"
+    {
+        printf 'listener %s 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n' "$port"
+        printf 'persistence true\npersistence_location %s/\n' "$scratch/store"
+        [ "$1" = debian ] || echo 'persistence_sync always'
+    } >"$scratch/conf"
+}
+
+start() { # WHO
+    : >"$scratch/broker"
+    if [ "$1" = ours ]; then
+        "$bin/mqtt-broker" -c "$scratch/conf" >"$scratch/broker" 2>&1 &
+    else
+        "$mosquitto" -c "$scratch/conf" >"$scratch/broker" 2>&1 &
+    fi
+    broker=$!
+    wait_for "$scratch/broker" "version .* running"
+}
+
+stop() { # SIGNAL
+    kill "-$1" "$broker"
+    wait "$broker" 2>/dev/null || true
+    broker=
+}
+
+rate() { # WHO PUBLISHERS
+    local began subscriber publishers=() each=$((messages / $2))
+    configure "$1"
+    start "$1"
+    : >"$scratch/got"
+    "$bin/mqtt-pub" -p "$port" -t bench/ready -r -m ready
+    "$bin/mqtt-sub" -p "$port" -i reader -c -q 1 -t bench/# -C $((each * $2 + 1)) -W 600 >"$scratch/got" &
+    subscriber=$!
+    # The subscription stands when the retained message is there; that one does not count.
+    wait_for "$scratch/got" ready
+    lines "$each" >"$scratch/lines"
+    began=$(now)
+    for n in $(seq "$2"); do
+        "$bin/mqtt-pub" -p "$port" -t "bench/$n" -q 1 -l <"$scratch/lines" &
+        publishers+=($!)
+    done
+    wait "${publishers[@]}" "$subscriber"
+    awk -v who="$1" -v n="$2" -v count=$((each * $2)) -v began="$began" -v ended="$(now)" \
+        'BEGIN { printf "%d\n", count / (ended - began) }' >>"$scratch/rate.$2.$1"
+    printf '  %-7s %2d publishers %8d messages/s\n' "$1" "$2" "$(tail -n 1 "$scratch/rate.$2.$1")"
+    stop TERM
+}
+
+queue() {
+    local began ready most arrived
+    configure ours
+    start ours
+    "$bin/mqtt-sub" -p "$port" -i reader -c -q 1 -t bench/# -E
+    lines "$queued" >"$scratch/lines"
+    began=$(now)
+    "$bin/mqtt-pub" -p "$port" -t bench/1 -q 1 -l <"$scratch/lines"
+    printf '  taken at        %8d messages/s\n' "$(awk -v n="$queued" -v a="$began" -v b="$(now)" 'BEGIN { print int(n / (b - a)) }')"
+    stop KILL
+    printf '  the file has    %8d MiB\n' "$(du -m "$scratch/store" | awk '{ print $1 }')"
+    began=$(now)
+    start ours
+    ready=$(now)
+    most=$(awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$broker/status")
+    printf '  runs again in   %8.2f s      asked: less than 3\n' "$(awk -v a="$began" -v b="$ready" 'BEGIN { print b - a }')"
+    printf '  with at most    %8d MiB    asked: at most 400\n' "$most"
+    arrived=$("$bin/mqtt-sub" -p "$port" -i reader -c -q 1 -t bench/# -C "$queued" -W 300 | wc -l)
+    most=$(awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$broker/status")
+    printf '  then arrived    %8d of %d, with at most %d MiB\n' "$arrived" "$queued" "$most"
+    stop TERM
+}
+
+for _ in $(seq "$rounds"); do
+    for who in ours debian; do
+        rate "$who" 1
+        rate "$who" 10
+    done
+done
+echo
+printf '%-42s %9s %9s %7s\n' "medians of $rounds runs, messages/s" ours debian ratio
+for n in 1 10; do
+    awk -v n="$n" -v a="$(median "$scratch/rate.$n.ours")" -v b="$(median "$scratch/rate.$n.debian")" \
+        'BEGIN { printf "QoS 1 to a durable subscriber, %2d publishers %8d %9d %7.1f   asked: at least 10\n", n, a, b, a / b }'
+done
+echo
+echo "$queued messages for an absent client:"
+queue

@@ -92,11 +92,11 @@ fn a_folder_is_no_configuration_file() {
 
 #[test]
 fn warnings_do_not_fail_the_test() {
-    let ended = check_ok("listener 1883\nmemory_limit 1000\nretry_interval 20\n");
+    let ended = check_ok("listener 1883\nenable_control_api true\nretry_interval 20\n");
     assert!(
         ended
             .stderr
-            .contains("Warning: test.conf:2: 'memory_limit'"),
+            .contains("Warning: test.conf:2: 'enable_control_api'"),
         "{ended:?}"
     );
     assert!(

@@ -6,6 +6,7 @@
 
 use super::engine_durable::Trial;
 use mqtt_testkit::fuzz::Random;
+use mqtt_testkit::world::disk::SimDisk;
 
 /// What can happen. The subscriber is client 0, then come one that subscribes and unsubscribes all
 /// the time, and publishers of QoS 1 and 2.
@@ -58,7 +59,7 @@ fn live(history: &[usize], from: u64, fault: Fault) -> bool {
     let has_refused = disk.steps() - done > from;
     match fault {
         Fault::Passing => disk.fail_after(None),
-        Fault::Kill => trial.restart_after(|disk| disk.kill()),
+        Fault::Kill => trial.restart_after(SimDisk::kill),
         Fault::Power(seed) => {
             trial.restart_after(|disk| disk.lose_power(&mut Random::new(seed)));
         }

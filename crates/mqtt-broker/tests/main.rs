@@ -25,6 +25,7 @@ mod engine_sys;
 mod engine_will;
 mod flags;
 mod fuzz_files;
+mod fuzz_store;
 mod http;
 mod import;
 mod login;

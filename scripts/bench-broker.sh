@@ -5,38 +5,15 @@
 #   scripts/bench-broker.sh [MESSAGES] [ROUNDS]        default: 1000000 messages, 3 rounds
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/bench-common.sh
 
 messages=${1:-1000000}
 rounds=${2:-3}
-mosquitto=$(command -v mosquitto || echo /usr/sbin/mosquitto)
-[ -x "$mosquitto" ] || { echo "There is no mosquitto to compare with. Type: sudo apt-get install mosquitto" >&2; exit 2; }
-
-cargo build --release --quiet -p mqtt-broker -p mqtt-pub -p mqtt-sub
-bin=${CARGO_TARGET_DIR:-target}/release
-scratch=$(mktemp -d)
-broker=
-cleanup() { [ -z "$broker" ] || kill "$broker" 2>/dev/null || true; rm -rf "$scratch"; }
-trap cleanup EXIT
-
-# A port that nobody listens on.
-free_port() {
-    local port
-    while port=$((20000 + RANDOM % 20000)); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-    done
-}
+mosquitto=$(find_mosquitto)
+build -p mqtt-broker -p mqtt-pub -p mqtt-sub
 
 # User and system time of a process, in clock ticks.
 ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
-
-wait_for() { # FILE PATTERN
-    for _ in $(seq 600); do
-        grep -q "$2" "$1" 2>/dev/null && return
-        sleep 0.05
-    done
-    echo "waited in vain for '$2' in $1" >&2
-    exit 1
-}
 
 # Microseconds of broker CPU for each message that arrived.
 measure() { # NAME COMMAND...
@@ -63,7 +40,8 @@ measure() { # NAME COMMAND...
     got=$(wc -l <"$scratch/got")
     awk -v name="$name" -v ticks=$((after - before)) -v hz="$(getconf CLK_TCK)" -v got="$got" -v sent="$messages" \
         'BEGIN { printf "%-12s %8.3f us/message   %d of %d arrived\n", name, ticks * 1e6 / hz / got, got, sent }' |
-        tee -a "$scratch/$name"
+        tee "$scratch/line"
+    awk '{ print $2 }' "$scratch/line" >>"$scratch/$name"
 }
 
 payloads() { yes 0123456789012345678901234567890123456789012345678901234567890123 | head -n "$messages" || true; }
@@ -79,11 +57,9 @@ wait_for_subscriber() {
     exit 1
 }
 
-median() { awk '{ print $2 }' "$scratch/$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-
 for _ in $(seq "$rounds"); do
     measure mosquitto "$mosquitto"
     measure mqtt-broker "$bin/mqtt-broker"
 done
-awk -v ours="$(median mqtt-broker)" -v theirs="$(median mosquitto)" \
+awk -v ours="$(median "$scratch/mqtt-broker")" -v theirs="$(median "$scratch/mosquitto")" \
     'BEGIN { printf "ratio of medians: %.3f (mqtt-broker / mosquitto)\n", ours / theirs }'

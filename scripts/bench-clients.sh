@@ -11,6 +11,7 @@
 #   scripts/bench-clients.sh [LINES] [ROUNDS]          default: 1000000 lines, 3 rounds
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/bench-common.sh
 
 lines=${1:-1000000}
 rounds=${2:-3}
@@ -21,30 +22,7 @@ for tool in mosquitto mosquitto_pub mosquitto_sub; do
     }
 done
 
-cargo build --release --quiet -p mqtt-broker -p mqtt-pub -p mqtt-sub
-bin=${CARGO_TARGET_DIR:-target}/release
-scratch=$(mktemp -d)
-broker=
-cleanup() { [ -z "$broker" ] || kill "$broker" 2>/dev/null || true; rm -rf "$scratch"; }
-trap cleanup EXIT
-export XDG_CONFIG_HOME=$scratch LC_ALL=C
-
-# A port that nobody listens on.
-free_port() {
-    local port
-    while port=$((20000 + RANDOM % 20000)); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-    done
-}
-
-wait_for() { # FILE PATTERN
-    for _ in $(seq 1200); do
-        grep -aq "$2" "$1" 2>/dev/null && return
-        sleep 0.05
-    done
-    echo "waited in vain for '$2' in $1" >&2
-    exit 1
-}
+build -p mqtt-broker -p mqtt-pub -p mqtt-sub
 
 # Our broker: Mosquitto's would be the bottleneck of what is measured. Its limits are out of the way.
 port=$(free_port)
@@ -145,7 +123,6 @@ for _ in $(seq "$rounds"); do
     done
 done
 
-median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 row() { # TITLE NAME WANTED
     awk -v title="$1" -v a="$(median "$scratch/$2.ours")" -v b="$(median "$scratch/$2.debian")" -v wanted="$3" \
         'BEGIN { printf "%-42s %8.2f %8.2f %8.2f   at most %s\n", title, a, b, a / b, wanted }'

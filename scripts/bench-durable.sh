@@ -12,41 +12,16 @@
 #   scripts/bench-durable.sh [MESSAGES] [ROUNDS] [QUEUED]   default: 100000 messages, 3 rounds, 1000000
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/bench-common.sh
 
 messages=${1:-100000}
 rounds=${2:-3}
 queued=${3:-1000000}
-mosquitto=$(command -v mosquitto || echo /usr/sbin/mosquitto)
-[ -x "$mosquitto" ] || { echo "There is no mosquitto to compare with. Type: sudo apt-get install mosquitto" >&2; exit 2; }
-
-cargo build --release --quiet -p mqtt-broker -p mqtt-pub -p mqtt-sub
-bin=${CARGO_TARGET_DIR:-target}/release
-scratch=$(mktemp -d)
-broker=
-cleanup() { [ -z "$broker" ] || kill "$broker" 2>/dev/null || true; rm -rf "$scratch"; }
-trap cleanup EXIT
-export XDG_CONFIG_HOME=$scratch LC_ALL=C
-
-# A port that nobody listens on.
-free_port() {
-    local port
-    while port=$((20000 + RANDOM % 20000)); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-    done
-}
-
-wait_for() { # FILE PATTERN
-    for _ in $(seq 12000); do
-        grep -aq "$2" "$1" 2>/dev/null && return
-        sleep 0.01
-    done
-    echo "waited in vain for '$2' in $1" >&2
-    exit 1
-}
+mosquitto=$(find_mosquitto)
+build -p mqtt-broker -p mqtt-pub -p mqtt-sub
 
 now() { date +%s.%N; }
 lines() { yes "$(printf '%0100d' 0)" | head -n "$1" || true; }
-median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
 # Both with a store of their own, in an empty folder, and no limit on what waits.
 configure() { # WHO
@@ -69,7 +44,8 @@ start() { # WHO
         "$mosquitto" -c "$scratch/conf" >"$scratch/broker" 2>&1 &
     fi
     broker=$!
-    wait_for "$scratch/broker" "version .* running"
+    # It may have a million messages to read.
+    wait_for "$scratch/broker" "version .* running" 120
 }
 
 stop() { # SIGNAL

@@ -6,13 +6,10 @@
 #   scripts/bench-siege.sh [CONNECTIONS]        default: 1000
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/bench-common.sh
 
-cargo build --release --quiet -p mqtt-broker
-cargo build --release --quiet -p mqtt-testkit --bin test-certificates
-bin=$(cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
-scratch=$(mktemp -d)
-broker=
-trap '[ -z "$broker" ] || kill "$broker" 2>/dev/null || true; rm -rf "$scratch"' EXIT
+build -p mqtt-broker
+build -p mqtt-testkit --bin test-certificates
 cd "$scratch"
 "$bin/test-certificates" . >/dev/null
 base=$((20000 + RANDOM % 20000))

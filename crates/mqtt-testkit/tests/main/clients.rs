@@ -11,8 +11,8 @@ pub const VERSIONS: [&str; 3] = ["mqttv31", "mqttv311", "mqttv5"];
 
 /// One program that publishes and one that subscribes.
 pub struct Clients {
-    publish: PathBuf,
-    subscribe: PathBuf,
+    pub publish: PathBuf,
+    pub subscribe: PathBuf,
 }
 
 impl Clients {

@@ -4,11 +4,12 @@
 mod scripts;
 mod server;
 
+use crate::clients::Clients;
 use mqtt_testkit::certificates::EXPIRED_ON;
 #[cfg(unix)]
 use mqtt_testkit::{program::Program, tools::tool};
 use scripts::{Scripted, mqtt_js, paho};
-use server::{Clients, TestServer};
+use server::TestServer;
 #[cfg(unix)]
 use std::{path::Path, process::Command};
 

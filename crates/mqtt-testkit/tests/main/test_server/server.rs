@@ -1,12 +1,12 @@
 //! The test server on free ports, and command-line clients that visit it.
 
+use crate::clients::Clients;
 use mqtt_testkit::certificates::Certificates;
 use mqtt_testkit::program::Program;
-use mqtt_testkit::strangers::stranger;
 use mqtt_testkit::tools::tool;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -96,28 +96,8 @@ pub fn on_free_ports() -> (String, BTreeMap<u16, u16>) {
     (text, ports)
 }
 
-/// A pair of programs that take Mosquitto's flags.
-pub struct Clients {
-    publish: PathBuf,
-    subscribe: PathBuf,
-}
-
+/// How a pair of clients visits the test server.
 impl Clients {
-    pub fn ours() -> Clients {
-        Clients {
-            publish: tool("mqtt-pub"),
-            subscribe: tool("mqtt-sub"),
-        }
-    }
-
-    /// Debian's, if they are there.
-    pub fn mosquitto() -> Option<Clients> {
-        Some(Clients {
-            publish: stranger("mosquitto_pub", "mosquitto-clients")?,
-            subscribe: stranger("mosquitto_sub", "mosquitto-clients")?,
-        })
-    }
-
     /// Leaves a message at a port and fetches it again; what is said if that does not work.
     pub fn visit(&self, server: &TestServer, port: u16, flags: &str) -> Option<String> {
         let payload = format!("μήνυμα από {port}, {flags}.");

@@ -166,6 +166,9 @@ pub struct Publisher {
     published: u64,
     /// Messages that the broker has acknowledged.
     pub acknowledged: u64,
+    /// Messages that the broker has refused because its store takes nothing; they were given up,
+    /// and may have been passed on all the same before the connection was lost.
+    refused: BTreeSet<u64>,
     had_session: bool,
 }
 
@@ -182,6 +185,7 @@ impl Publisher {
             next_id: 0,
             published: 0,
             acknowledged: 0,
+            refused: BTreeSet::new(),
             had_session: false,
         }
     }
@@ -203,6 +207,22 @@ impl Publisher {
     /// How many messages it has begun with.
     pub fn published(&self) -> u64 {
         self.published
+    }
+
+    /// Holds what is retained of its topic against what it was promised: the last message that was
+    /// taken, or one behind it that was refused too late.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check_retained(&self, found: Option<&str>) -> Result<(), String> {
+        let mut taken = (1..=self.published).filter(|n| !self.refused.contains(n));
+        let last = taken.next_back().unwrap_or(0);
+        let number = found.map_or(Some(0), |text| text.parse().ok());
+        match number {
+            Some(number) if number == last => Ok(()),
+            Some(number) if number > last && self.refused.contains(&number) => Ok(()),
+            _ => Err(format!("{} has retained {found:?}, not {last}", self.topic)),
+        }
     }
 
     fn is_done(&self) -> bool {
@@ -261,15 +281,20 @@ impl Publisher {
 
     fn handle(&mut self, packet: &Packet<'_>) {
         match packet {
+            Packet::PubAck(ack) | Packet::PubRec(ack) if ack.reason.is_error() => {
+                assert_eq!(ack.reason, ReasonCode::QuotaExceeded, "{}", self.line.id);
+                let at = self.sent.iter().position(|s| s.id == ack.packet_id);
+                let sent = at.and_then(|at| self.sent.remove(at));
+                self.refused.extend(sent.map(|sent| sent.number));
+                self.publish();
+            }
             Packet::PubAck(ack) | Packet::PubComp(ack) => {
-                assert!(!ack.reason.is_error(), "{:?}", ack.reason);
                 let before = self.sent.len();
                 self.sent.retain(|sent| sent.id != ack.packet_id);
                 self.acknowledged += (before - self.sent.len()) as u64;
                 self.publish();
             }
             Packet::PubRec(ack) => {
-                assert!(!ack.reason.is_error(), "{:?}", ack.reason);
                 let sent = self.sent.iter_mut().find(|sent| sent.id == ack.packet_id);
                 if let Some(sent) = sent {
                     sent.is_received = true;
@@ -357,15 +382,16 @@ impl Subscriber {
         }
     }
 
-    /// Whether all messages of a publisher have come.
+    /// Whether all messages of a publisher have come that were not refused.
     pub fn has_all_of(&self, publisher: &Publisher) -> bool {
         let heard = self.heard.get(&publisher.topic);
         let heard: BTreeSet<u64> = heard.into_iter().flatten().copied().collect();
-        heard.len() as u64 == publisher.published
+        let mut expected = (1..=publisher.published).filter(|n| !publisher.refused.contains(n));
+        expected.all(|n| heard.contains(&n))
     }
 
     /// Holds what came against what a publisher was promised: all of it, in order, and of QoS 2
-    /// each message once.
+    /// each message once. What was refused may be missing.
     ///
     /// # Errors
     /// What is wrong.
@@ -374,7 +400,9 @@ impl Subscriber {
         let heard = self.heard.get(&publisher.topic).unwrap_or(&empty);
         let mut seen = BTreeSet::new();
         let firsts: Vec<u64> = heard.iter().copied().filter(|n| seen.insert(*n)).collect();
-        let expected: Vec<u64> = (1..=publisher.published).collect();
+        let expected = 1..=publisher.published;
+        let expected = expected.filter(|n| seen.contains(n) || !publisher.refused.contains(n));
+        let expected: Vec<u64> = expected.collect();
         if firsts != expected {
             let lost: Vec<_> = expected.iter().filter(|n| !seen.contains(n)).collect();
             return Err(match lost.is_empty() {
@@ -438,6 +466,8 @@ impl Churner {
 
     fn handle(&mut self, packet: &Packet<'_>) {
         match packet {
+            Packet::SubAck(suback) if refuses(&suback.reasons) => return self.change(),
+            Packet::UnsubAck(unsuback) if refuses(&unsuback.reasons) => return self.change(),
             Packet::SubAck(_) => self.is_subscribed = true,
             Packet::UnsubAck(unsuback) => {
                 let existed = unsuback.reasons.first() != Some(&ReasonCode::NoSubscriptionExisted);
@@ -458,6 +488,17 @@ impl Churner {
 }
 
 witness!(Churner);
+
+/// Whether the broker's store takes nothing at the moment; there is no other reason to refuse.
+fn refuses(reasons: &[ReasonCode]) -> bool {
+    let mut errors = reasons.iter().filter(|reason| reason.is_error());
+    let is_refused = errors.next().is_some();
+    assert!(
+        !is_refused || reasons.contains(&ReasonCode::QuotaExceeded),
+        "{reasons:?}"
+    );
+    is_refused
+}
 
 fn subscribe(line: &mut Line, filter: &str, qos: QoS) {
     let subscriptions = vec![Subscription {

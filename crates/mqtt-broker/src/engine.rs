@@ -20,6 +20,7 @@
 
 mod access;
 mod admit;
+pub mod behind;
 mod connect;
 mod deliver;
 mod disconnect;

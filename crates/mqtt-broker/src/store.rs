@@ -2,11 +2,13 @@
 //!
 //! A [`Store`] takes the engine's batches whole or not at all, and gives back at the start what
 //! they have left. [`tree`] is the real one, on the crate `redb`, over a [`Disk`] that a test can
-//! simulate; [`form`] is what its bytes mean; `writer` runs a store in a thread of its own.
+//! simulate; [`form`] is what its bytes mean, and [`migrate`] what becomes of those of an older form;
+//! `writer` runs a store in a thread of its own.
 
 pub mod disk;
 pub mod form;
 pub mod import;
+pub mod migrate;
 pub mod tree;
 pub mod writer;
 

@@ -33,5 +33,7 @@ mod program;
 #[cfg(unix)]
 mod reload;
 mod serve;
+mod store_files;
+mod store_forms;
 mod tidiness;
 mod tls;

@@ -14,9 +14,6 @@ use mqtt_proto::flow::State;
 use mqtt_proto::{Filter, PacketId, Properties, QoS, SubscriptionOptions, Topic, VarInt};
 use std::sync::Arc;
 
-/// The version of this form. A store of an older one is migrated, a newer one is refused.
-pub const VERSION: u32 = 1;
-
 /// What the first byte of a key says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -140,6 +137,16 @@ pub(super) fn message_bytes(key: &[u8], message: &Message) -> Vec<u8> {
     let mut out = Writer::default();
     write_message(&mut out, message);
     out.sealed(key)
+}
+
+/// What is stored of a content under a key: itself and a checksum.
+pub(super) fn sealed(key: &[u8], content: Vec<u8>) -> Vec<u8> {
+    Writer(content).sealed(key)
+}
+
+/// The content of what is stored under a key, if its checksum is right.
+pub(super) fn unsealed<'a>(key: &[u8], value: &'a [u8]) -> Option<&'a [u8]> {
+    Reader::unsealed(key, value).map(|reader| reader.0)
 }
 
 /// The bytes of the version's entry.

@@ -2,6 +2,7 @@
 
 use super::disk::{Adapter, Disk};
 use super::form::{self, Kind, StoredDelivery};
+use super::migrate::{FORMS, Forms};
 use super::{Found, Portion, Restored, Store, StoreError};
 use crate::journal::{Batch, Key};
 use crate::message::{Delivery, Message};
@@ -14,7 +15,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-const STATE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("state");
+pub(super) const STATE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("state");
 
 /// Bytes of the file that are kept in memory. What is stored is hardly ever read again.
 const CACHE: usize = 16 * 1024 * 1024;
@@ -31,6 +32,11 @@ pub struct TreeStore {
     syncs_each: bool,
     /// Keys that [`restore`](Store::restore) could make nothing of.
     broken: Vec<Vec<u8>>,
+    /// Whether it cannot be read which form it has. It is taken for the newest one then: what can be
+    /// read as that, and has the right checksum, was written so.
+    is_version_broken: bool,
+    /// The form that it had when it was opened, if that was an older one.
+    migrated_from: Option<u32>,
 }
 
 impl TreeStore {
@@ -39,6 +45,18 @@ impl TreeStore {
     /// # Errors
     /// It is no store, or it cannot be read.
     pub fn open(disk: Arc<dyn Disk>, syncs_each: bool) -> Result<TreeStore, StoreError> {
+        TreeStore::open_of(disk, syncs_each, FORMS)
+    }
+
+    /// As [`TreeStore::open`], where other forms are known than those of this broker.
+    ///
+    /// # Errors
+    /// As [`TreeStore::open`].
+    pub fn open_of(
+        disk: Arc<dyn Disk>,
+        syncs_each: bool,
+        forms: Forms,
+    ) -> Result<TreeStore, StoreError> {
         let mut first = [0; MOSQUITTO.len()];
         if disk.len()? >= first.len() as u64 {
             disk.read(0, &mut first)?;
@@ -52,11 +70,18 @@ impl TreeStore {
                 database: None,
                 syncs_each,
                 broken: Vec::new(),
+                is_version_broken: false,
+                migrated_from: None,
             };
             store.reopen()?;
-            store.check_version()?;
+            store.check_version(forms)?;
             Ok(store)
         })
+    }
+
+    /// The form that it had when it was opened, if that was an older one.
+    pub fn migrated_from(&self) -> Option<u32> {
+        self.migrated_from
     }
 
     /// The file as it is now, opened again if an error has closed it.
@@ -76,7 +101,9 @@ impl TreeStore {
             .expect("it was opened, or was open before"))
     }
 
-    fn check_version(&mut self) -> Result<(), StoreError> {
+    /// Sees to it that the store is of the newest form.
+    fn check_version(&mut self, forms: Forms) -> Result<(), StoreError> {
+        let known = forms.newest();
         let key = form::start_of(Kind::Version as u8);
         let transaction = self.reopen()?.begin_write().map_err(failed)?;
         let found = {
@@ -84,19 +111,25 @@ impl TreeStore {
             let found = state.get(&key[..]).map_err(failed)?;
             let found = found.map(|value| form::parse_version(value.value()));
             if found.is_none() {
-                let version = form::version_bytes(form::VERSION);
+                let version = form::version_bytes(known);
                 state.insert(&key[..], &version[..]).map_err(failed)?;
             }
             found
         };
         match found {
             None => transaction.commit().map_err(failed),
-            Some(Some(form::VERSION)) => transaction.abort().map_err(failed),
-            Some(Some(found)) if found > form::VERSION => Err(StoreError::TooNew {
-                found,
-                known: form::VERSION,
-            }),
-            Some(_) => Err(StoreError::Damaged("it has no version".to_owned())),
+            Some(Some(found)) if found == known => transaction.abort().map_err(failed),
+            Some(Some(found)) if found > known => Err(StoreError::TooNew { found, known }),
+            Some(Some(found @ 1..)) => {
+                forms.migrate(&transaction, found)?;
+                transaction.commit().map_err(failed)?;
+                self.migrated_from = Some(found);
+                Ok(())
+            }
+            Some(Some(0) | None) => {
+                self.is_version_broken = true;
+                transaction.abort().map_err(failed)
+            }
         }
     }
 
@@ -143,7 +176,10 @@ impl TreeStore {
             });
             restoring.found.damaged += usize::from(restored.is_err());
         }
-        let Restoring { found, broken, .. } = restoring;
+        let Restoring {
+            mut found, broken, ..
+        } = restoring;
+        found.damaged += usize::from(self.is_version_broken);
         self.broken = broken;
         Ok(found)
     }
@@ -238,6 +274,7 @@ impl Store for TreeStore {
         }
         committed
     }
+
     fn sync(&mut self) -> Result<(), StoreError> {
         let synced = self
             .reopen()
@@ -447,7 +484,7 @@ fn opening_failed(error: DatabaseError) -> StoreError {
 }
 
 /// What `redb` says, in our terms: what the system refused, or what it could not read.
-fn failed(error: impl Into<redb::Error>) -> StoreError {
+pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Io(error)
             if !matches!(

@@ -1,7 +1,7 @@
 //! A store in a thread of its own: tasks go in, in order, and their outcomes come back.
 
 use super::{Store, StoreError};
-use crate::engine::durable::Wanted;
+use crate::engine::behind::Wanted;
 use crate::journal::Batch;
 use crate::message::Delivery;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};

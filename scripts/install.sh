@@ -13,7 +13,7 @@
 # Exit code: 0 if everything is in its place, 1 if not.
 set -eu
 
-programs="mqtt-broker mqtt-pub mqtt-sub mqtt-rr mqtt-passwd"
+programs="mqtt-broker mqtt-pub mqtt-sub mqtt-rr mqtt-passwd mqtt-bench"
 prefix=/usr/local
 from=
 with_names=no
@@ -26,9 +26,10 @@ fail() {
     exit 1
 }
 
-# The name of Mosquitto's program that does the same.
+# The name of Mosquitto's program that does the same; nothing if it has none.
 model_of() {
     case $1 in
+    mqtt-bench) ;;
     mqtt-broker) echo mosquitto ;;
     *) echo "mosquitto_${1#mqtt-}" ;;
     esac
@@ -76,6 +77,7 @@ install_one() {
 
 install_name() {
     name=$(model_of "$1")
+    [ -n "$name" ] || return 0
     link=$bin/$name
     if [ -e "$link" ] || [ -L "$link" ]; then
         if ! is_ours "$link" "$1"; then
@@ -91,7 +93,7 @@ install_name() {
 
 remove_one() {
     name=$(model_of "$1")
-    if is_ours "$bin/$name" "$1"; then
+    if [ -n "$name" ] && is_ours "$bin/$name" "$1"; then
         rm -f "$bin/$name"
         places_of "$name" | while read -r place; do rm -f "$place"; done
         say "removed $bin/$name"

@@ -23,7 +23,7 @@ use crate::options::{Common, Reconnect};
 use crate::screen::Screen;
 use crate::trace::Trace;
 use carried::Carried;
-use lost::{check, may_be_first, not_mqtt, undecodable, violated};
+use lost::{check, violated};
 
 pub use lost::Lost;
 
@@ -251,17 +251,15 @@ impl Client {
         let mut used = 0;
         let outcome = loop {
             if !self.session.is_open()
-                && input[used..]
-                    .first()
-                    .is_some_and(|byte| !may_be_first(*byte))
+                && let Err(lost) = Lost::check_first(&input[used..])
             {
-                break Err(not_mqtt(&input[used..]));
+                break Err(lost);
             }
             let (packet, length) = match decode(&input[used..], version, limit) {
                 Ok(Some(whole)) => whole,
                 Ok(None) => break Ok(ControlFlow::Continue(())),
                 Err(error) => {
-                    let lost = undecodable(&self.session, &input[used..], &error);
+                    let lost = Lost::undecodable(self.session.is_open(), &input[used..], &error);
                     self.session.reject(&error.into(), output);
                     break Err(lost);
                 }

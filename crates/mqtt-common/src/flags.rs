@@ -7,6 +7,7 @@
 
 pub mod about;
 pub mod arguments;
+pub mod commands;
 mod completion;
 mod error;
 pub mod files;
@@ -22,7 +23,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 pub use error::UsageError;
-pub use said::{Given, Said, typed};
+pub use said::{Given, Said};
 
 use table::{FLAGS, Flag, Program};
 
@@ -48,10 +49,12 @@ pub fn parse(
 ) -> Result<Parsed, UsageError> {
     let mut argv = argv.into_iter();
     let name = arguments::called_as(argv.next().as_deref(), program);
-    let (arguments, mut notes) = arguments::repair(program, argv.collect())?;
+    let (mut arguments, mut notes) = arguments::repair(program, argv.collect())?;
+    let called = commands::take(program, &mut arguments)?;
     let mut said = Said {
         program,
         name,
+        called,
         notes: Vec::new(),
         given: read(program, &mut command(program), &arguments)?,
     };
@@ -70,6 +73,9 @@ pub fn parse(
     }
     if let Some(shell) = said.text("completion")? {
         return completion::script(program, &said.name, shell).map(Parsed::Text);
+    }
+    if said.called.is_none() && !commands::commands(program).is_empty() {
+        return Err(commands::missing(program));
     }
     if let Some(host) = said.text(POSITIONAL)? {
         if said.has("host") {
@@ -98,22 +104,33 @@ fn read(
     let mut given: Vec<(usize, Given)> = Vec::new();
     let flags = FLAGS.iter().filter(|flag| flag.is_of(program));
     for flag in flags {
-        given.extend(occurrences(&matches, flag.long, flag.value.is_some()));
+        given.extend(occurrences(
+            program,
+            &matches,
+            flag.long,
+            flag.value.is_some(),
+        ));
     }
-    given.extend(occurrences(&matches, POSITIONAL, true));
+    given.extend(occurrences(program, &matches, POSITIONAL, true));
     given.sort_by_key(|(place, _)| *place);
     Ok(given.into_iter().map(|(_, given)| given).collect())
 }
 
 /// A flag each time it was given, with its place on the command line. Of flags without a value only
 /// the last time is known, and counts.
-fn occurrences(matches: &ArgMatches, long: &'static str, has_value: bool) -> Vec<(usize, Given)> {
+fn occurrences(
+    program: Program,
+    matches: &ArgMatches,
+    long: &'static str,
+    has_value: bool,
+) -> Vec<(usize, Given)> {
     if matches.value_source(long) != Some(ValueSource::CommandLine) {
         return Vec::new();
     }
     let mut places = matches.indices_of(long).into_iter().flatten();
     let given = |values| Given {
         long,
+        program,
         values,
         origin: None,
     };

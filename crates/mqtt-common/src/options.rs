@@ -14,7 +14,7 @@ use mqtt_proto::client::{Options as SessionOptions, WillMessage};
 use mqtt_proto::{EncodeError, PropertiesBuf, Property, QoS, Version};
 
 use crate::flags::table::Program;
-use crate::flags::{Given, Said, UsageError, typed};
+use crate::flags::{Given, Said, UsageError};
 use crate::value;
 
 use credentials::credentials;
@@ -167,7 +167,7 @@ fn connect_properties(said: &PacketProperties, expiry: u32) -> Result<Properties
 /// The last of the flags that choose a version.
 fn version(said: &Said) -> Result<Version, UsageError> {
     let default = match said.program {
-        Program::Pub | Program::Sub => Version::V4,
+        Program::Pub | Program::Sub | Program::Bench => Version::V4,
         Program::Rr => Version::V5,
     };
     let asked = said.meaning("protocol-version", value::version)?;
@@ -237,7 +237,7 @@ fn will(said: &Said, properties: &PacketProperties) -> Result<Option<WillMessage
         {
             Some(flag) => Err(UsageError::new(format!(
                 "{} is there, but no topic for the will",
-                typed(flag)
+                said.typed(flag)
             ))
             .hint("Add --will-topic TOPIC")),
             None => Ok(None),

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::flags::table::JSON;
-use crate::flags::{Said, UsageError, typed};
+use crate::flags::{Said, UsageError};
 use crate::json::{self, Value};
 
 /// No packet of MQTT is larger, so that nothing larger has to be read either.
@@ -111,8 +111,8 @@ pub fn only_one<'a>(said: &Said, flags: &[&'a str]) -> Result<&'a str, UsageErro
         .hint(missing_hint(flags))),
         [first, second, ..] => Err(UsageError::new(format!(
             "Only one type of message can be sent at once, not {} and {}",
-            typed(first),
-            typed(second)
+            said.typed(first),
+            said.typed(second)
         ))
         .hint("Leave one of them out.")),
     }

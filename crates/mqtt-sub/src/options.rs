@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mqtt_common::flags::{Said, UsageError, typed};
+use mqtt_common::flags::{Said, UsageError};
 use mqtt_common::options::{Common, subscription, topics};
 use mqtt_common::show::Show;
 use mqtt_common::value;
@@ -144,7 +144,7 @@ fn in_vain(said: &Said, common: &Common) -> Vec<String> {
     match common.session.version.is_v5() {
         true => Vec::new(),
         false => given
-            .map(|flag| format!("{} does nothing below MQTT 5: add -V 5.", typed(flag)))
+            .map(|flag| format!("{} does nothing below MQTT 5: add -V 5.", said.typed(flag)))
             .collect(),
     }
 }

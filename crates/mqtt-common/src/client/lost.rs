@@ -3,7 +3,7 @@
 use std::io;
 
 use mqtt_net::tls::TlsError;
-use mqtt_proto::client::{Event, Session, Timeout};
+use mqtt_proto::client::{Event, Timeout};
 use mqtt_proto::{DecodeError, Properties, ReasonCode, Version};
 
 use super::Client;
@@ -46,6 +46,36 @@ pub enum Lost {
 }
 
 impl Lost {
+    /// Whether a broker's first bytes can be its first packet: CONNACK, DISCONNECT or AUTH. Waiting for
+    /// the rest of anything else could take for ever.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub fn check_first(bytes: &[u8]) -> Result<(), Lost> {
+        match bytes.first() {
+            Some(byte) if !matches!(byte >> 4, 2 | 14 | 15) => Err(not_mqtt(bytes)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What bytes mean that are no packet: perhaps the peer is no MQTT broker, or an old one.
+    pub fn undecodable(is_open: bool, bytes: &[u8], error: &DecodeError) -> Lost {
+        // A broker without version 5 refuses in the form of 3.1.1, which is no CONNACK of version 5.
+        if !is_open && matches!(bytes, [0x20, 2, _, 1, ..]) {
+            return Lost::Refused {
+                reason: ReasonCode::UnsupportedProtocolVersion,
+                text: None,
+            };
+        }
+        let too_large = error.reason == ReasonCode::PacketTooLarge;
+        let what = if is_open {
+            error.to_string()
+        } else {
+            format!("the answer is not MQTT: {error}")
+        };
+        Lost::Violation { what, too_large }
+    }
+
     /// Whether another connection may do better.
     pub fn is_temporary(&self) -> bool {
         match self {
@@ -86,7 +116,7 @@ impl Lost {
     }
 
     /// What happened, in a sentence; `None` if nobody needs to be told.
-    fn sentence(&self, version: Version, was_open: bool) -> Option<String> {
+    pub fn sentence(&self, version: Version, was_open: bool) -> Option<String> {
         let quoted =
             |text: &Option<String>| text.as_ref().map_or(String::new(), |t| format!(" ({t})"));
         Some(match self {
@@ -115,7 +145,7 @@ impl Lost {
     }
 
     /// What to try next; empty if there is nothing to suggest.
-    fn hint(&self, id: &str, has_username: bool, was_open: bool) -> String {
+    pub fn hint(&self, id: &str, has_username: bool, was_open: bool) -> String {
         match self {
             Lost::Closed if !was_open => {
                 "Is this port MQTT without TLS? With TLS it needs --cafile FILE or --tls-use-os-certs. Does the broker speak this version (-V)?".into()
@@ -181,7 +211,7 @@ pub(super) fn violated(what: String) -> Lost {
 }
 
 /// What an answer is instead of MQTT, as far as its first bytes tell.
-pub(super) fn not_mqtt(answer: &[u8]) -> Lost {
+fn not_mqtt(answer: &[u8]) -> Lost {
     violated(match answer {
         // A server that speaks TLS says so in an alert (RFC 8446, 5.1 and 6).
         [0x15, 3, ..] => {
@@ -192,28 +222,4 @@ pub(super) fn not_mqtt(answer: &[u8]) -> Lost {
         }
         _ => "the answer is not MQTT".into(),
     })
-}
-
-/// Whether a broker's first packet can begin like this: with CONNACK, DISCONNECT or AUTH. Waiting for
-/// the rest of anything else could take for ever.
-pub(super) fn may_be_first(byte: u8) -> bool {
-    matches!(byte >> 4, 2 | 14 | 15)
-}
-
-/// What bytes mean that are no packet: perhaps the peer is no MQTT broker, or an old one.
-pub(super) fn undecodable(session: &Session, bytes: &[u8], error: &DecodeError) -> Lost {
-    // A broker without version 5 refuses in the form of 3.1.1, which is no CONNACK of version 5.
-    if !session.is_open() && matches!(bytes, [0x20, 2, _, 1, ..]) {
-        return Lost::Refused {
-            reason: ReasonCode::UnsupportedProtocolVersion,
-            text: None,
-        };
-    }
-    let too_large = error.reason == ReasonCode::PacketTooLarge;
-    let what = if session.is_open() {
-        error.to_string()
-    } else {
-        format!("the answer is not MQTT: {error}")
-    };
-    Lost::Violation { what, too_large }
 }

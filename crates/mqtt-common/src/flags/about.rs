@@ -15,6 +15,9 @@ pub const fn intro(program: Program) -> &'static str {
         Program::Rr => {
             "Publishes a request to an MQTT broker, waits for the answer, and prints it."
         }
+        Program::Bench => {
+            "Puts load on an MQTT broker, and tells how fast messages come and whether any is lost."
+        }
     }
 }
 
@@ -26,6 +29,9 @@ pub const fn usage(program: Program) -> &'static str {
         Program::Rr => {
             "[-h HOST] -t TOPIC -e RESPONSE-TOPIC {-m TEXT | -f FILE | -s | -n} [options]"
         }
+        Program::Bench => {
+            "COMMAND [-h HOST] [-c CLIENTS] [-n MESSAGES | --duration TIME] [options]"
+        }
     }
 }
 
@@ -35,6 +41,7 @@ pub const fn examples(program: Program) -> &'static [Row] {
         Program::Pub => PUB_EXAMPLES,
         Program::Sub => SUB_EXAMPLES,
         Program::Rr => RR_EXAMPLES,
+        Program::Bench => BENCH_EXAMPLES,
     }
 }
 
@@ -103,6 +110,33 @@ const RR_EXAMPLES: &[Row] = &[
     ),
 ];
 
+const BENCH_EXAMPLES: &[Row] = &[
+    (
+        "pair -c 10 -n 100000",
+        "10 publishers send 100,000 messages, each to a subscriber of its own, as fast as possible",
+    ),
+    (
+        "fan-in -h 192.168.1.23 -c 50 -q 1 --rate 1000 --duration 30s",
+        "50 sensors send 1,000 messages a second for half a minute to one subscriber",
+    ),
+    (
+        "fan-out -c 500 -s 1k",
+        "one publisher, 500 subscribers, 1,024 bytes a message",
+    ),
+    (
+        "latency -q 1",
+        "how long one message takes that is alone on its way",
+    ),
+    (
+        "conn -c 10000 -A 127.0.0.2-5 --duration 1m",
+        "10,000 connections that are open for a minute",
+    ),
+    (
+        "retained -n 100000",
+        "how fast a new subscriber gets 100,000 retained messages",
+    ),
+];
+
 /// Exit codes, and when the program ends with them.
 pub const fn exit_codes(program: Program) -> &'static [Row] {
     match program {
@@ -120,6 +154,25 @@ pub const fn exit_codes(program: Program) -> &'static [Row] {
                 "the broker broke the protocol; too large; silent",
             ),
             ("255", "stopped before the broker answered"),
+        ],
+        Program::Bench => &[
+            (
+                "0",
+                "everything arrived, once and in order; also a stop by Ctrl-C if so",
+            ),
+            (
+                "1",
+                "the command line, a file, the host or the connection attempt is at fault",
+            ),
+            ("1-5, 128-159", "the broker refused: its reason"),
+            ("7", "a connection was lost"),
+            ("8, 16", "no TLS with the broker; the proxy does not help"),
+            ("2, 19", "the broker broke the protocol; silent"),
+            ("40", "messages were lost"),
+            (
+                "41",
+                "nothing was lost, but at QoS 2 a message came twice, or messages came out of order",
+            ),
         ],
         Program::Sub | Program::Rr => &[
             ("0", "done, or stopped by Ctrl-C"),
@@ -155,13 +208,19 @@ pub const ENVIRONMENT: &[Row] = &[
 
 /// How options files work, in paragraphs.
 pub fn options_files(program: Program) -> [String; 3] {
-    let (own, model) = (program.name(), program.model());
+    let own = program.name();
+    let (model, windows_model) = match program.model() {
+        Some(model) => (
+            format!(", $XDG_CONFIG_HOME/{model}"),
+            format!(", %USERPROFILE%\\{model}.conf"),
+        ),
+        None => Default::default(),
+    };
     [
         format!(
             "Options that are always the same can stand in a file. It is the first of these that \
-             exists: $XDG_CONFIG_HOME/{own}, $XDG_CONFIG_HOME/{model}; without XDG_CONFIG_HOME they \
-             lie in $HOME/.config. On Windows: %APPDATA%\\{own}.conf, %USERPROFILE%\\{own}.conf, \
-             %USERPROFILE%\\{model}.conf. With -o FILE it is that file and no other."
+             exists: $XDG_CONFIG_HOME/{own}{model}; without XDG_CONFIG_HOME they \
+             lie in $HOME/.config. On Windows: %APPDATA%\\{own}.conf, %USERPROFILE%\\{own}.conf{windows_model}. With -o FILE it is that file and no other."
         ),
         "Each line is an option as on the command line, a blank, and its value, which reaches to the \
          end of the line; there are no quotes. Lines that begin with # are comments. The file may be \

@@ -5,6 +5,7 @@ use clap::{Arg, ArgAction, Command, ValueHint};
 use clap_complete::Shell;
 
 use super::UsageError;
+use super::commands::commands;
 use super::table::{FLAGS, Flag, PROPERTY, Program};
 
 /// The shells that `--completion` knows.
@@ -40,6 +41,12 @@ fn command(program: Program, name: &str) -> Command {
     let host = Arg::new("positional")
         .value_name("HOST")
         .value_hint(ValueHint::Hostname);
+    let words = commands(program).iter().map(|command| command.name);
+    let first = (words.len() > 0).then(|| {
+        Arg::new("command")
+            .value_name("COMMAND")
+            .value_parser(PossibleValuesParser::new(words))
+    });
     Command::new(name.to_owned())
         .disable_help_flag(true)
         .disable_version_flag(true)
@@ -49,6 +56,7 @@ fn command(program: Program, name: &str) -> Command {
                 .filter(|flag| flag.is_of(program))
                 .map(argument),
         )
+        .args(first)
         .arg(host)
 }
 

@@ -77,7 +77,7 @@ fn default(
     Ok(None)
 }
 
-/// Where default files may lie: ours first, then Mosquitto's.
+/// Where default files may lie: ours first, then Mosquitto's if it has this program.
 fn candidates(
     program: Program,
     windows: bool,
@@ -97,12 +97,15 @@ fn candidates(
             .map(|folder| folder.join(format!("{own}.conf")));
         let model = home
             .iter()
-            .map(|folder| folder.join(format!("{model}.conf")));
+            .zip(model)
+            .map(|(folder, model)| folder.join(format!("{model}.conf")));
         return own.chain(model).collect();
     }
     let config = folder("XDG_CONFIG_HOME").or(folder("HOME").map(|home| home.join(".config")));
-    let both = |folder: PathBuf| [folder.join(own), folder.join(model)];
-    config.map_or(Vec::new(), |folder| both(folder).into())
+    let names = std::iter::once(own).chain(model);
+    config.map_or(Vec::new(), |folder| {
+        names.map(|name| folder.join(name)).collect()
+    })
 }
 
 /// All options of a file, in order.
@@ -265,6 +268,7 @@ mod tests {
             0,
             Given {
                 long: FLAG,
+                program: Program::Sub,
                 values: vec![path.into()],
                 origin: None,
             },

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::about;
+use super::commands::commands;
 use super::table::{Chapter, Flag, Program};
 
 /// Explanations begin in this column.
@@ -18,6 +19,14 @@ pub fn text(program: Program, name: &str) -> String {
     let _ = write!(text, "\n\nUsage: {name} {usage}\n\nExamples:\n");
     for (arguments, what) in about::examples(program) {
         let _ = writeln!(text, "  {name} {arguments}\n      {what}");
+    }
+    if !commands(program).is_empty() {
+        text.push_str("\nCommands:\n");
+        for command in commands(program) {
+            let operand = command.operand.map_or(String::new(), |it| format!(" {it}"));
+            let head = format!("  {}{operand}", command.name);
+            wrapped(&mut text, &head, 16, command.help);
+        }
     }
     for chapter in Chapter::ALL {
         let flags: Vec<_> = chapter.flags(program).collect();

@@ -1,6 +1,7 @@
 //! Manual pages from the table of flags: `docs/mqtt-*.md`, and the text that `man` shows.
 
 use super::about::{self, Row};
+use super::commands::{Command, commands};
 use super::table::{Chapter, Flag, Program};
 use crate::options::properties_of;
 
@@ -81,6 +82,17 @@ fn pieces(program: Program) -> Vec<Piece> {
         let line = format!("{} {arguments}", program.name());
         pieces.push(Piece::Example(line, (*what).to_owned()));
     }
+    if !commands(program).is_empty() {
+        pieces.push(Piece::Heading("Commands".to_owned()));
+        let row = |command: &Command| {
+            let operand = command.operand.map_or(String::new(), |it| format!(" {it}"));
+            (
+                format!("{}{operand}", command.name),
+                format!("{}.", command.help),
+            )
+        };
+        pieces.push(Piece::List(commands(program).iter().map(row).collect()));
+    }
     pieces.push(Piece::Heading("Options".to_owned()));
     for chapter in Chapter::ALL {
         let flags: Vec<_> = chapter.flags(program).map(entry).collect();
@@ -89,7 +101,7 @@ fn pieces(program: Program) -> Vec<Piece> {
             pieces.push(Piece::List(flags));
         }
     }
-    if program != Program::Pub {
+    if matches!(program, Program::Sub | Program::Rr) {
         pieces.push(Piece::Heading("The forms of -F".to_owned()));
         pieces.push(list(about::FORMATS));
     }
@@ -134,7 +146,7 @@ fn properties(program: Program) -> Vec<(String, String)> {
     let is_sent = |name: &str| match program {
         Program::Pub => !name.ends_with("subscribe"),
         // Also removing a retained message is publishing.
-        Program::Sub | Program::Rr => true,
+        Program::Sub | Program::Rr | Program::Bench => true,
     };
     let row = |(packet, names): (&str, Vec<&str>)| (packet.to_owned(), names.join(", "));
     properties_of()

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::rc::Rc;
 
+use super::commands::Called;
 use super::table::{FLAGS, Flag, Program};
 use super::{POSITIONAL, UsageError};
 
@@ -13,6 +14,8 @@ pub struct Said {
     pub program: Program,
     /// The name the program was called by.
     pub name: String,
+    /// The command in front of the flags, where the program has commands.
+    pub called: Option<Called>,
     /// What was read differently than typed; whole sentences for the user, without their full stops.
     pub notes: Vec<String>,
     pub(super) given: Vec<Given>,
@@ -23,6 +26,8 @@ pub struct Said {
 pub struct Given {
     /// The flag's long name.
     pub long: &'static str,
+    /// Whose flag it is: the same long name may have different short ones.
+    pub(super) program: Program,
     pub(super) values: Vec<OsString>,
     pub(super) origin: Option<Origin>,
 }
@@ -71,7 +76,7 @@ impl Given {
         parse: impl FnOnce(&str, &str) -> Result<T, UsageError>,
     ) -> Result<T, UsageError> {
         let text = self.text()?;
-        parse(&typed(self.long), text).map_err(|error| self.locate(error))
+        parse(&typed(self.program, self.long), text).map_err(|error| self.locate(error))
     }
 
     /// Adds the place to a mistake if it is not the command line.
@@ -85,7 +90,7 @@ impl Given {
     fn unicode<'a>(&self, value: &'a OsStr) -> Result<&'a str, UsageError> {
         value
             .to_str()
-            .ok_or_else(|| self.locate(not_text(self.long, value)))
+            .ok_or_else(|| self.locate(not_text(self.program, self.long, value)))
     }
 
     /// Whether its value is exactly this text.
@@ -104,13 +109,20 @@ impl Given {
     /// The system's form of it has no bytes (a lone surrogate on Windows).
     pub fn bytes(&self) -> Result<Vec<u8>, UsageError> {
         match self.values.first() {
-            Some(value) => raw_bytes(self.long, value).map_err(|error| self.locate(error)),
+            Some(value) => {
+                raw_bytes(self.program, self.long, value).map_err(|error| self.locate(error))
+            }
             None => Ok(Vec::new()),
         }
     }
 }
 
 impl Said {
+    /// A flag as people type it to this program: the short form if there is one.
+    pub fn typed(&self, long: &str) -> String {
+        typed(self.program, long)
+    }
+
     /// Whether the flag was given.
     pub fn has(&self, long: &str) -> bool {
         self.last(long).is_some()
@@ -205,18 +217,17 @@ impl Said {
     }
 }
 
-/// A flag as people type it: the short form if there is one.
-pub fn typed(long: &str) -> String {
+fn typed(program: Program, long: &str) -> String {
     FLAGS
         .iter()
-        .find(|flag| flag.long == long)
+        .find(|flag| flag.long == long && flag.is_of(program))
         .map_or_else(|| long.to_owned(), Flag::typed)
 }
 
-fn not_text(long: &str, value: &OsStr) -> UsageError {
+fn not_text(program: Program, long: &str, value: &OsStr) -> UsageError {
     UsageError::new(format!(
         "The value of {} is not Unicode text: '{}'",
-        typed(long),
+        typed(program, long),
         value.to_string_lossy()
     ))
     .hint("Check the encoding of your terminal or script; it should be UTF-8.")
@@ -224,15 +235,15 @@ fn not_text(long: &str, value: &OsStr) -> UsageError {
 
 #[cfg(unix)]
 #[allow(clippy::unnecessary_wraps)]
-fn raw_bytes(_long: &str, value: &OsStr) -> Result<Vec<u8>, UsageError> {
+fn raw_bytes(_program: Program, _long: &str, value: &OsStr) -> Result<Vec<u8>, UsageError> {
     use std::os::unix::ffi::OsStrExt;
     Ok(value.as_bytes().to_vec())
 }
 
 #[cfg(not(unix))]
-fn raw_bytes(long: &str, value: &OsStr) -> Result<Vec<u8>, UsageError> {
+fn raw_bytes(program: Program, long: &str, value: &OsStr) -> Result<Vec<u8>, UsageError> {
     match value.to_str() {
         Some(text) => Ok(text.as_bytes().to_vec()),
-        None => Err(not_text(long, value)),
+        None => Err(not_text(program, long, value)),
     }
 }

@@ -9,11 +9,13 @@ pub enum Program {
     Sub,
     /// mqtt-rr
     Rr,
+    /// mqtt-bench
+    Bench,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Program; 3] = [Program::Pub, Program::Sub, Program::Rr];
+    pub const ALL: [Program; 4] = [Program::Pub, Program::Sub, Program::Rr, Program::Bench];
 
     /// Its own name, whatever it was called by.
     pub const fn name(self) -> &'static str {
@@ -21,6 +23,7 @@ impl Program {
             Program::Pub => "mqtt-pub",
             Program::Sub => "mqtt-sub",
             Program::Rr => "mqtt-rr",
+            Program::Bench => "mqtt-bench",
         }
     }
 
@@ -30,15 +33,17 @@ impl Program {
             Program::Pub => "publish messages to an MQTT broker",
             Program::Sub => "subscribe to topics of an MQTT broker",
             Program::Rr => "send a request through an MQTT broker and wait for the answer",
+            Program::Bench => "put load on an MQTT broker, and check and measure what comes back",
         }
     }
 
-    /// The name of Mosquitto's program for the same work.
-    pub const fn model(self) -> &'static str {
+    /// The name of Mosquitto's program for the same work, if it has one.
+    pub const fn model(self) -> Option<&'static str> {
         match self {
-            Program::Pub => "mosquitto_pub",
-            Program::Sub => "mosquitto_sub",
-            Program::Rr => "mosquitto_rr",
+            Program::Pub => Some("mosquitto_pub"),
+            Program::Sub => Some("mosquitto_sub"),
+            Program::Rr => Some("mosquitto_rr"),
+            Program::Bench => None,
         }
     }
 }
@@ -48,6 +53,7 @@ impl Program {
 #[allow(missing_docs)]
 pub enum Chapter {
     Broker,
+    Load,
     Send,
     Hear,
     Show,
@@ -61,8 +67,9 @@ pub enum Chapter {
 
 impl Chapter {
     /// All chapters, in the order of the help.
-    pub const ALL: [Chapter; 10] = [
+    pub const ALL: [Chapter; 11] = [
         Chapter::Broker,
+        Chapter::Load,
         Chapter::Send,
         Chapter::Hear,
         Chapter::Show,
@@ -85,6 +92,7 @@ impl Chapter {
     pub const fn heading(self) -> &'static str {
         match self {
             Chapter::Broker => "Which broker",
+            Chapter::Load => "The load",
             Chapter::Send => "What to publish",
             Chapter::Hear => "What to hear",
             Chapter::Show => "How to show it",
@@ -150,7 +158,11 @@ pub const USER_PROPERTY: &str = "user-property";
 /// The flag that takes all pairs that follow it.
 pub const JSON: &str = "json";
 
-const ALL: &[Program] = &[Program::Pub, Program::Sub, Program::Rr];
+const ALL: &[Program] = &Program::ALL;
+const CLIENTS: &[Program] = &[Program::Pub, Program::Sub, Program::Rr];
+const BENCH: &[Program] = &[Program::Bench];
+const PUB_BENCH: &[Program] = &[Program::Pub, Program::Bench];
+const PUB_SUB_BENCH: &[Program] = &[Program::Pub, Program::Sub, Program::Bench];
 const PUB: &[Program] = &[Program::Pub];
 const SUB: &[Program] = &[Program::Sub];
 const RR: &[Program] = &[Program::Rr];
@@ -178,14 +190,27 @@ flags! {
     "url", 'L' = "URL", ALL, Broker, "broker, user and topic in one: mqtt://NAME:PASSWORD@HOST:PORT/TOPIC, also mqtts://, ws://, wss://";
     "unix" = "PATH", ALL, Broker, "the broker's Unix socket, instead of a host";
     "srv", 'S', ALL, Broker, "ask the name service for the broker of the domain that -h names (SRV records)";
-    "bind-address", 'A' = "ADDRESS", ALL, Broker, "connect from this address of this computer";
+    "bind-address", 'A' = "ADDRESS", CLIENTS, Broker, "connect from this address of this computer";
+    "bind-address", 'A' = "ADDRESS[,ADDRESS ...]", BENCH, Broker, "connect from these addresses of this computer in turn; 127.0.0.2-9 means all from .2 to .9. One address has about 28,000 ports to connect from";
     "ws", ALL, Broker, "speak MQTT through WebSockets";
     "ws-path" = "PATH", ALL, Broker, "the path of the WebSocket (default: /mqtt). Implies --ws";
     "ws-header" = "NAME:VALUE", ALL, Broker, "another header line for the WebSocket's request. May be repeated. Implies --ws";
     "proxy" = "URL", ALL, Broker, "go through a SOCKS5 proxy: socks5h://NAME:PASSWORD@HOST:PORT (default port: 1080)";
     "nodelay", ALL, Broker, "send small packets at once; they always are, the flag is there for old scripts";
 
+    "clients", 'c' = "COUNT", BENCH, Load, "how many clients: publishers, subscribers, pairs or connections, as the command says (default: 1)";
+    "publishers" = "COUNT", BENCH, Load, "fan-out: how many clients publish (default: 1)";
+    "subscribers" = "COUNT", BENCH, Load, "fan-in: how many clients subscribe, each to everything (default: 1)";
+    "messages", 'n' = "COUNT", BENCH, Load, "stop after this many messages, of all clients together. Of sub: received ones; of conn: connections";
+    "duration" = "TIME", BENCH, Load, "stop after this time (default, without -n: 10 seconds)";
+    "rate" = "COUNT", BENCH, Load, "publish this many messages a second, all clients together (default: as fast as possible)";
+    "connect-rate" = "COUNT", BENCH, Load, "open this many connections a second (default: as fast as possible)";
+    "window" = "COUNT", BENCH, Load, "the most messages of one publisher on their way at once: not yet confirmed at QoS 1 and 2, not yet received by the subscribers of this run (default: 1000 at QoS 0, 100 at QoS 1, 20 at QoS 2; 0: no limit)";
+    "topics" = "COUNT", BENCH, Load, "how many topics each publisher uses in turn; %n in the topic is their number (default: 1)";
+    "wait" = "TIME", BENCH, Load, "how long to wait for an answer, and in the end for messages that are still missing (default: 5 seconds)";
+
     "topic", 't' = "TOPIC", PUB, Send, "the topic to publish to; nothing has to be created first. May be repeated";
+    "topic", 't' = "TOPIC", BENCH, Send, "the topic: %i in it is the publisher's number from 0, %c its client identifier, %u its user name, %n the number of the topic (default: bench/%i, or what the command needs)";
     "topic", 't' = "TOPIC", RR, Send, "the topic of the request";
     "response-topic", 'e' = "TOPIC", RR, Send, "the topic where the answer is expected";
     "message", 'm' = "TEXT", PUB_RR, Send, "the message";
@@ -196,11 +221,14 @@ flags! {
     "null-message", 'n', PUB, Send, "send an empty message; with -r this removes the retained one";
     "null-message", 'n', RR, Send, "send an empty message";
     "json" = "NAME=VALUE ...", PUB_RR, Send, "send an object made of these: --json temp=21.5 on=true room=A1";
+    "size", 's' = "BYTES", BENCH, Send, "the size of each message's payload: 64, 4k, 1MiB (default: 64; at least 24, which is what it takes to recognise a message)";
     "format" = "text|hex|base64", PUB_RR, Send, "how the message is written: as it is (default), or in hexadecimal or base64 digits for its bytes";
     "replay" = "FILE", PUB, Send, "publish what mqtt-sub --record has written, with the same pauses";
     "speed" = "FACTOR", PUB, Send, "with --replay: this many times as fast (default: 1)";
-    "retain", 'r', PUB, Send, "let the broker keep the message and give it to everyone who subscribes later";
+    "retain", 'r', PUB_BENCH, Send, "let the broker keep the message and give it to everyone who subscribes later";
     "qos", 'q' = "QOS", PUB_SUB, Session, "0: sent once (default), 1: arrives at least once, 2: arrives exactly once. Counts for all topics; given several times, each for the topics in front of it";
+    "qos", 'q' = "QOS", BENCH, Send, "the QoS to publish and to subscribe with: 0: sent once (default), 1: arrives at least once, 2: arrives exactly once";
+    "subscribe-qos" = "QOS", BENCH, Send, "another QoS to subscribe with";
     "qos", 'q' = "QOS", RR, Session, "0: sent once (default), 1: arrives at least once, 2: arrives exactly once";
     "repeat" = "COUNT", PUB_RR, Send, "send the message this often";
     "repeat-delay" = "TIME", PUB_RR, Send, "wait this long between two of them: seconds, or 500ms, 2m";
@@ -232,9 +260,12 @@ flags! {
     "timeout", 'W' = "TIME", SUB_RR, Stop, "stop after this time, with exit code 27: seconds, or 90s, 2m";
     "exit-after-subscribe", 'E', SUB, Stop, "stop when the broker has accepted the subscriptions";
 
-    "id", 'i' = "ID", ALL, Identity, "the client identifier: the name under which the broker knows this client. Two with one name push each other out";
-    "id-prefix", 'I' = "PREFIX", ALL, Identity, "make the client identifier from this text and the process number";
-    "username", 'u' = "NAME", ALL, Identity, "the user name, where the broker asks for one";
+    "id", 'i' = "ID", BENCH, Identity, "the client identifiers; %i in it is the number of the client (default: one that says what the client does)";
+    "id", 'i' = "ID", CLIENTS, Identity, "the client identifier: the name under which the broker knows this client. Two with one name push each other out";
+    "id-prefix", 'I' = "PREFIX", BENCH, Identity, "make the client identifiers from this text and the numbers of the clients";
+    "id-prefix", 'I' = "PREFIX", CLIENTS, Identity, "make the client identifier from this text and the process number";
+    "username", 'u' = "NAME", BENCH, Identity, "the user name, where the broker asks for one; %i in it is the number of the client";
+    "username", 'u' = "NAME", CLIENTS, Identity, "the user name, where the broker asks for one";
     "pw", 'P' = "PASSWORD", ALL, Identity, "the password for it; -P - asks for it. Others can see it on a command line; MQTT_PASSWORD in the environment hides it";
     "password-file" = "FILE", ALL, Identity, "read the password from the first line of a file";
 
@@ -255,12 +286,13 @@ flags! {
     "tls-engine" = "ENGINE", ALL, Tls, "OpenSSL engines are not supported";
     "tls-engine-kpass-sha1" = "HASH", ALL, Tls, "OpenSSL engines are not supported";
 
-    "protocol-version", 'V' = "5|311|31", PUB_SUB, Session, "the MQTT version: 311 (3.1.1, default), 5, or 31";
+    "protocol-version", 'V' = "5|311|31", PUB_SUB_BENCH, Session, "the MQTT version: 311 (3.1.1, default), 5, or 31";
     "protocol-version", 'V' = "5|311|31", RR, Session, "the MQTT version: 5 (default), 311 (3.1.1), or 31";
     "keepalive", 'k' = "TIME", ALL, Session, "how long the connection may be silent before it is tested (default: 60 seconds)";
-    "disable-clean-session", 'c', ALL, Session, "keep the session: the broker collects messages at QoS 1 and 2 while this client is away. Needs -i";
+    "disable-clean-session", 'c', CLIENTS, Session, "keep the session: the broker collects messages at QoS 1 and 2 while this client is away. Needs -i";
     "session-expiry", 'x' = "TIME", ALL, Session, "how long the broker keeps the session, in seconds, as 1h, or -1 for ever. Selects version 5";
-    "max-inflight", 'M' = "COUNT", ALL, Session, "how many messages at QoS 1 and 2 may be on their way at once (default: 20)";
+    "max-inflight", 'M' = "COUNT", BENCH, Session, "the same as --window, for who is used to it";
+    "max-inflight", 'M' = "COUNT", CLIENTS, Session, "how many messages at QoS 1 and 2 may be on their way at once (default: 20)";
     "property", 'D' = "PACKET NAME [KEY] VALUE", ALL, Session, "a property for connect, publish, subscribe, unsubscribe, disconnect or will: -D publish content-type text/plain. May be repeated. Selects version 5";
     "no-reconnect", PUB_SUB, Session, "end when the connection is lost, instead of connecting again";
     "reconnect-delay" = "TIME", PUB_SUB, Session, "wait this long before connecting again (default: 1 second)";
@@ -271,7 +303,7 @@ flags! {
     "will-qos" = "QOS", ALL, Will, "its QoS (default: 0)";
     "will-retain", ALL, Will, "let the broker keep it";
 
-    "debug", 'd', ALL, Help, "show every packet that is sent and received";
+    "debug", 'd', CLIENTS, Help, "show every packet that is sent and received";
     "quiet", ALL, Help, "no errors and notes";
     "options-file", 'o' = "FILE", ALL, Help, "read options from this file, one a line as typed here, instead of from the default one";
     "completion" = "bash|zsh|fish|powershell", ALL, Help, "print a script that lets your shell complete these options";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use mqtt_net::tls::{Ciphers, ClientConfig, ClientOptions, MinVersion};
 
 use crate::ask;
-use crate::flags::{Said, UsageError, typed};
+use crate::flags::{Said, UsageError};
 
 /// Flags of what only OpenSSL can do, and what to do instead.
 const OPENSSL_ONLY: &[(&str, &str)] = &[
@@ -58,7 +58,7 @@ fn refuse_openssl(said: &Said) -> Result<(), UsageError> {
             "psk" | "psk-identity" => "there is no TLS with pre-shared keys here",
             _ => "there are no OpenSSL engines here",
         };
-        let error = UsageError::new(format!("{}: {what}", typed(flag)));
+        let error = UsageError::new(format!("{}: {what}", said.typed(flag)));
         return Err(error.hint(*instead));
     }
     match said.last("keyform") {

@@ -1,5 +1,6 @@
 //! Command lines and options files, whole and broken; `scripts/fuzz.sh` runs this for longer.
 
+use mqtt_common::flags::commands::commands;
 use mqtt_common::flags::table::{FLAGS, Flag, Program};
 use mqtt_common::flags::{Given, Parsed, Said, files, parse};
 use mqtt_common::options::{Common, topics};
@@ -158,7 +159,7 @@ fn meaning(said: &Said) -> Option<Common> {
 
 /// What a command line says, a file with the same lines says as well.
 fn check_line(program: Program, mut line: Vec<OsString>) {
-    line.insert(1, NO_FILES.into());
+    line.splice(1..1, beginning(program));
     let Some(direct) = said(program, line) else {
         return;
     };
@@ -183,7 +184,18 @@ fn check_line(program: Program, mut line: Vec<OsString>) {
 }
 
 fn said_nothing(program: Program) -> Said {
-    said(program, vec!["x".into(), NO_FILES.into()]).unwrap()
+    let line = std::iter::once("x".into()).chain(beginning(program));
+    said(program, line.collect()).unwrap()
+}
+
+/// What stands in front of the flags: a command, where one is needed, and no file of the machine's.
+fn beginning(program: Program) -> Vec<OsString> {
+    let command = commands(program).first().map(|command| command.name);
+    command
+        .into_iter()
+        .chain([NO_FILES])
+        .map(Into::into)
+        .collect()
 }
 
 /// One value at most, and no bytes that end a line or are trimmed.

@@ -33,7 +33,13 @@ fn sources(folders: &[impl AsRef<Path>]) -> String {
 
 /// Every word that tests type: what stands between blanks, quotes and the like.
 fn words_of_tests() -> HashSet<String> {
-    let crates = ["mqtt-common", "mqtt-pub", "mqtt-sub", "mqtt-rr"];
+    let crates = [
+        "mqtt-common",
+        "mqtt-pub",
+        "mqtt-sub",
+        "mqtt-rr",
+        "mqtt-bench",
+    ];
     let mut text = sources(&crates.map(|name| format!("{name}/tests")));
     text.push_str(&sources(&["mqtt-testkit/tests".to_owned()]));
     // In a source, its own tests are at the end.

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-const PROGRAMS: [&str; 5] = [
+const PROGRAMS: [&str; 6] = [
     "mqtt-broker",
     "mqtt-pub",
     "mqtt-sub",
     "mqtt-rr",
     "mqtt-passwd",
+    "mqtt-bench",
 ];
+/// In the order of the programs; the last has no model.
 const NAMES: [&str; 5] = [
     "mosquitto",
     "mosquitto_pub",

@@ -1,0 +1,271 @@
+//! One publisher: which messages it may send now, and their bytes.
+
+use std::time::{Duration, Instant};
+
+use mqtt_proto::flow::Outgoing;
+use mqtt_proto::{EncodeError, PacketId, Properties, Publish, QoS, Topic, Version};
+
+use super::shared::{Phase, Shared};
+use super::stamp::{self, Stamp};
+
+/// How much is written at once.
+const WRITE_BLOCK: usize = 64 * 1024;
+/// From this size on a message is not copied into a block, but written from where it lies.
+const LARGE: usize = 32 * 1024;
+
+/// What a publisher sends.
+#[derive(Debug, Clone)]
+pub struct Messages<'a> {
+    /// The topics, taken in turn.
+    pub topics: Vec<Box<Topic>>,
+    /// The QoS.
+    pub qos: QoS,
+    /// Whether the broker is to keep them.
+    pub retain: bool,
+    /// Properties of each PUBLISH; empty below version 5.
+    pub properties: Properties<'a>,
+    /// The payload's size in bytes; at least that of a stamp.
+    pub size: usize,
+}
+
+/// How a publisher may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// So many messages may leave now.
+    Now(u64),
+    /// The next one is due then.
+    Later(Instant),
+    /// Somebody else must come first: an acknowledgement, a subscriber, the start.
+    Blocked,
+    /// There is nothing more to send.
+    Finished,
+}
+
+/// The pace of one publisher.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Messages a second.
+    pub rate: f64,
+    /// How many messages its first one is ahead of or behind others': from 0 to 1.
+    pub offset: f64,
+}
+
+/// One publisher.
+#[derive(Debug)]
+pub struct Publisher {
+    number: u32,
+    client: usize,
+    qos: QoS,
+    /// All packets up to their payloads, one for each topic.
+    heads: Vec<u8>,
+    ends: Vec<usize>,
+    topic: usize,
+    /// Where the packet identifier lies, from the end of a head.
+    id_from_end: usize,
+    payload: Vec<u8>,
+    /// A whole packet that is written from here, and how much of it has left.
+    large: Option<(Vec<u8>, usize)>,
+    counter: u64,
+    left: u64,
+    window: Option<u64>,
+    pace: Option<Pace>,
+    began: Option<Instant>,
+    /// Messages that are not confirmed, with the times at which they were sent.
+    pub outgoing: Outgoing<u64>,
+}
+
+impl Publisher {
+    /// The publisher with this number, on a client; it sends `count` messages, with at most `window` on
+    /// their way.
+    ///
+    /// # Errors
+    /// A packet would be larger than MQTT allows.
+    pub fn new(
+        (number, client): (u32, usize),
+        version: Version,
+        messages: &Messages<'_>,
+        count: u64,
+        window: Option<u64>,
+        pace: Option<Pace>,
+    ) -> Result<Publisher, EncodeError> {
+        let mut payload = vec![b'.'; messages.size.max(stamp::SIZE)];
+        payload[..stamp::SIZE].fill(0);
+        let (mut heads, mut ends) = (Vec::new(), Vec::new());
+        for topic in &messages.topics {
+            let publish = Publish {
+                dup: false,
+                qos: messages.qos,
+                retain: messages.retain,
+                topic: Some(topic),
+                packet_id: PacketId::new(1),
+                properties: messages.properties,
+                payload: &payload,
+            };
+            publish.encode_head(version, &mut heads)?;
+            ends.push(heads.len());
+        }
+        let properties = if version.is_v5() {
+            messages.properties.wire_len()
+        } else {
+            0
+        };
+        let large = payload.len() >= LARGE && ends.len() == 1;
+        let packet = large.then(|| [heads.as_slice(), &payload].concat());
+        Ok(Publisher {
+            number,
+            client,
+            qos: messages.qos,
+            heads,
+            ends,
+            topic: 0,
+            id_from_end: properties + 2,
+            large: packet.map(|packet| {
+                let end = packet.len();
+                (packet, end)
+            }),
+            payload,
+            counter: 0,
+            left: count,
+            window,
+            pace,
+            began: None,
+            outgoing: Outgoing::default(),
+        })
+    }
+
+    /// Lets no more be unconfirmed than the broker wants (MQTT 5, 3.2.2.3.3).
+    pub fn obey(&mut self, receive_maximum: u16) {
+        if self.qos != QoS::AtMostOnce {
+            let most = u64::from(receive_maximum);
+            self.window = Some(self.window.map_or(most, |window| window.min(most)));
+        }
+    }
+
+    /// The QoS of its messages.
+    pub fn qos(&self) -> QoS {
+        self.qos
+    }
+
+    /// How many messages may leave now.
+    pub fn room(&mut self, shared: &Shared) -> Room {
+        if self.left == 0 || shared.phase() >= Phase::Draining {
+            return Room::Finished;
+        }
+        if shared.phase() < Phase::Running {
+            return Room::Blocked;
+        }
+        let mut room = self.left;
+        if self.qos != QoS::AtMostOnce {
+            if !self.outgoing.has_room(u16::MAX) {
+                return Room::Blocked;
+            }
+            let most = self.window.unwrap_or(u64::from(u16::MAX));
+            room = room.min(most.saturating_sub(self.outgoing.len().into()));
+        }
+        if let Some(window) = self.window.filter(|_| shared.fan > 0) {
+            let unseen = shared.unseen(self.number);
+            if unseen >= window {
+                shared.wake_when(self.number, self.client, window / 2);
+                return Room::Blocked;
+            }
+            room = room.min(window - unseen);
+        }
+        if room == 0 {
+            return Room::Blocked;
+        }
+        match self.pace {
+            None => Room::Now(room),
+            Some(pace) => self.paced(pace, room),
+        }
+    }
+
+    fn paced(&mut self, pace: Pace, room: u64) -> Room {
+        let began = *self.began.get_or_insert_with(Instant::now);
+        let due = began.elapsed().as_secs_f64() * pace.rate + pace.offset;
+        // A number of messages is far below the largest that a float holds exactly.
+        let due = due as u64;
+        if due > self.counter {
+            return Room::Now(room.min(due - self.counter));
+        }
+        let wait = ((self.counter + 1) as f64 - pace.offset) / pace.rate;
+        match Duration::try_from_secs_f64(wait) {
+            Ok(wait) => Room::Later(began + wait),
+            Err(_) => Room::Blocked,
+        }
+    }
+
+    /// Appends up to `room` messages to `out`, as many as are worth a write; `time` is when they leave.
+    pub fn fill(&mut self, room: u64, out: &mut Vec<u8>, time: u64, shared: &Shared) {
+        let begin = self.counter;
+        if self.large.is_some() {
+            self.fill_large(time, shared);
+        } else {
+            while self.counter - begin < room && out.len() < WRITE_BLOCK {
+                let head = out.len();
+                self.next_head(out);
+                if self.qos != QoS::AtMostOnce {
+                    let id = self.outgoing.send(self.qos, time).get().to_be_bytes();
+                    let at = out.len() - self.id_from_end;
+                    debug_assert!(at > head);
+                    out[at..at + 2].copy_from_slice(&id);
+                }
+                out.extend_from_slice(&self.next_stamp(time, shared));
+                out.extend_from_slice(&self.payload[stamp::SIZE..]);
+            }
+        }
+        let count = self.counter - begin;
+        self.left -= count;
+        shared.sent(self.number, count);
+    }
+
+    fn next_head(&mut self, out: &mut Vec<u8>) {
+        let from = match self.topic {
+            0 => 0,
+            topic => self.ends[topic - 1],
+        };
+        out.extend_from_slice(&self.heads[from..self.ends[self.topic]]);
+        self.topic += 1;
+        if self.topic == self.ends.len() {
+            self.topic = 0;
+        }
+    }
+
+    fn next_stamp(&mut self, time: u64, shared: &Shared) -> [u8; stamp::SIZE] {
+        let stamp = Stamp {
+            run: shared.run,
+            publisher: self.number,
+            counter: self.counter,
+            time,
+        };
+        self.counter += 1;
+        stamp.to_bytes()
+    }
+
+    /// Makes the large packet the next message, if the one before has left.
+    fn fill_large(&mut self, time: u64, shared: &Shared) {
+        let head = self.heads.len();
+        let stamp = self.next_stamp(time, shared);
+        let id = (self.qos != QoS::AtMostOnce).then(|| self.outgoing.send(self.qos, time));
+        let at = head - self.id_from_end.min(head);
+        if let Some((packet, left)) = &mut self.large {
+            if let Some(id) = id {
+                packet[at..at + 2].copy_from_slice(&id.get().to_be_bytes());
+            }
+            packet[head..head + stamp::SIZE].copy_from_slice(&stamp);
+            *left = 0;
+        }
+    }
+
+    /// What is left to write of the large packet, and whether a part of it has gone.
+    pub fn large(&self) -> Option<(&[u8], bool)> {
+        let (packet, left) = self.large.as_ref()?;
+        (*left < packet.len()).then(|| (&packet[*left..], *left > 0))
+    }
+
+    /// Takes note that a part of the large packet has left.
+    pub fn wrote_large(&mut self, count: usize) {
+        if let Some((_, left)) = &mut self.large {
+            *left += count;
+        }
+    }
+}

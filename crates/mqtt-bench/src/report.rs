@@ -1,0 +1,3 @@
+//! What comes of a run, for people and for programs.
+
+pub mod text;

@@ -69,13 +69,20 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// One more message; `last` is the place of the last one in memory.
-    pub fn add(&mut self, last: u64, size: usize) {
+    /// One more message, at the end.
+    pub fn add(&mut self, place: u64, size: usize) {
         if self.count == 0 {
-            self.after = last;
+            // All before it is in memory, or was.
+            self.after = place - 1;
         }
         self.count += 1;
         self.bytes += size;
+    }
+
+    /// One message less.
+    pub fn remove(&mut self, size: usize) {
+        self.count = self.count.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size);
     }
 }
 

@@ -208,7 +208,9 @@ fn salvage(store: &mut TreeStore) -> Batch {
             // All of a queue was asked for.
             Restored::Behind(..) => return,
         };
-        if session.is_none_or(|serial| sessions.contains(&serial)) {
+        // What a session has left that is no more goes to others of its share group.
+        let is_legacy = matches!(&value, Value::Queued(delivery) if delivery.share.is_some());
+        if is_legacy || session.is_none_or(|serial| sessions.contains(&serial)) {
             if let Some(message) = value.message() {
                 message.number.set(0);
             }

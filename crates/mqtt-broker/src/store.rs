@@ -79,6 +79,16 @@ pub struct Found {
     pub damaged: usize,
 }
 
+/// What was left in the queues of sessions that have ended.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Messages that were in a queue which is gone, one for each reference.
+    pub orphans: Vec<u64>,
+    /// Serial numbers of sessions whose queue is still there, as far as it came through shared
+    /// subscriptions: others of the groups can take it over.
+    pub legacies: Vec<u64>,
+}
+
 /// A part of the queue of a session.
 #[derive(Debug)]
 pub struct Portion {
@@ -97,12 +107,12 @@ pub trait Store: Send {
     fn restore(&mut self, head: usize, take: &mut dyn FnMut(Restored))
     -> Result<Found, StoreError>;
 
-    /// Stores a batch, whole or not at all. Returns the messages that were left in the queues of
-    /// sessions that have ended with it, one for each reference.
+    /// Stores a batch, whole or not at all. Returns what was left in the queues of sessions that have
+    /// ended with it.
     ///
     /// # Errors
     /// It could not be stored; the same batch may be handed in again.
-    fn commit(&mut self, batch: &Batch) -> Result<Vec<u64>, StoreError>;
+    fn commit(&mut self, batch: &Batch) -> Result<Left, StoreError>;
 
     /// Makes sure that what was committed outlives a loss of power.
     ///

@@ -48,6 +48,13 @@ pub struct Place {
     share: Option<Arc<str>>,
 }
 
+impl Place {
+    /// Whether the subscription is shared.
+    pub fn is_shared(&self) -> bool {
+        self.share.is_some()
+    }
+}
+
 /// How ready a member of a share group is to take a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Readiness {

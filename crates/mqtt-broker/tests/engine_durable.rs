@@ -297,60 +297,6 @@ fn retained_messages_subscriptions_and_their_options_stay() {
 }
 
 #[test]
-fn a_queue_longer_than_memory_allows_drains_in_order() {
-    let disk = SimDisk::new();
-    let world = World::with_store(&disk, |settings| {
-        settings.queue_head = 10;
-        settings.max_queued_messages = usize::MAX;
-    });
-    let client = world.v4("c").durable().connect();
-    client.subscribe("a", 1);
-    client.cut();
-    let publisher = world.v4("p").connect();
-    for n in 0..200 {
-        publisher.deliver(message("a", n.to_string()).qos(1));
-        if n == 100 {
-            break;
-        }
-    }
-    crash(&world);
-    let publisher = world.v4("p").connect();
-    for n in 101..200 {
-        publisher.deliver(message("a", n.to_string()).qos(1));
-    }
-    let client = world.v4("c").durable().connect();
-    for n in 0..200 {
-        let heard = client.hear();
-        assert_eq!(heard.text(), n.to_string());
-        client.ack(&heard);
-    }
-    client.expect_nothing();
-    let counts = world.restart(SimDisk::kill).expect("the store opens");
-    assert_eq!((counts.messages, counts.deliveries), (0, 0));
-}
-
-#[test]
-fn a_session_that_ends_takes_its_long_queue_with_it() {
-    let disk = SimDisk::new();
-    let world = World::with_store(&disk, |settings| settings.queue_head = 5);
-    for id in ["c", "d"] {
-        let client = world.v4(id).durable().connect();
-        client.subscribe("a", 1);
-        client.cut();
-    }
-    let publisher = world.v4("p").connect();
-    for n in 0..50 {
-        publisher.deliver(message("a", n.to_string()).qos(1));
-    }
-    world.v4("c").connect().disconnect();
-    let counts = world.restart(SimDisk::kill).expect("the store opens");
-    assert_eq!((counts.messages, counts.deliveries), (50, 50));
-    world.v4("d").connect().disconnect();
-    let counts = world.restart(SimDisk::kill).expect("the store opens");
-    assert_eq!((counts.messages, counts.deliveries), (0, 0));
-}
-
-#[test]
 fn a_full_disk_refuses_and_loses_nothing_until_there_is_room_again() {
     let (world, disk) = world();
     let (old, new) = (world.v4("old").durable(), world.v5("new").durable());

@@ -11,6 +11,7 @@ mod engine_histories;
 mod engine_hostile;
 mod engine_limits;
 mod engine_login;
+mod engine_long_queues;
 mod engine_memory;
 mod engine_model;
 mod engine_mount;

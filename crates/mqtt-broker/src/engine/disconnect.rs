@@ -140,6 +140,7 @@ impl Engine {
             self.publish_will(now, key);
         }
         self.pass_on_shared(now, key, false);
+        self.pass_on_behind(key);
         self.note_session(key, Some(now));
         self.arm_absence(now, key);
     }
@@ -175,8 +176,9 @@ impl Engine {
 
     /// Messages of share groups that this session can no longer take go to other members
     /// (MQTT 5, 4.8.2): those still queued, and of QoS 1 also those sent and not acknowledged.
-    /// A QoS 2 message that has been sent stays [MQTT-4.8.2-4], [MQTT-4.8.2-5].
-    fn pass_on_shared(&mut self, now: Time, key: SessionKey, is_end: bool) {
+    /// A QoS 2 message that has been sent stays [MQTT-4.8.2-4], [MQTT-4.8.2-5]. What is in the
+    /// store only follows later.
+    pub(super) fn pass_on_shared(&mut self, now: Time, key: SessionKey, is_end: bool) {
         let session = self.session(key);
         let sent = session
             .outgoing
@@ -219,7 +221,7 @@ impl Engine {
     }
 
     /// Gives a delivery to another member of its share group, or back.
-    fn pass_on(
+    pub(super) fn pass_on(
         &mut self,
         now: Time,
         from: SessionKey,

@@ -11,6 +11,7 @@ use crate::log::{Ending, Line};
 use crate::message::{Delivery, Message, Publication};
 use crate::retained::Source;
 use crate::session::{Session, SessionKey};
+use crate::store::Left;
 use crate::time::Time;
 use crate::topics::{Readiness, Subscriber};
 use mqtt_proto::flow::State;
@@ -29,6 +30,8 @@ pub(super) struct Durable {
     is_solid: bool,
     /// Parts of queues that are wanted back from the store.
     pub(super) wanted: Vec<Wanted>,
+    /// Those of sessions that have ended, which could not be read and are tried again.
+    pub(super) unread: Vec<Wanted>,
     /// Whether the store has refused to take more.
     pub(super) is_failing: bool,
 }
@@ -42,6 +45,7 @@ impl Engine {
             mark: 0,
             is_solid: false,
             wanted: Vec::new(),
+            unread: Vec::new(),
             is_failing: false,
         }));
     }
@@ -77,11 +81,12 @@ impl Engine {
         }
     }
 
-    /// These messages were left in queues of sessions that have ended.
-    pub fn handle_orphans(&mut self, numbers: Vec<u64>) {
+    /// Sessions have ended in the store.
+    pub fn handle_left(&mut self, left: Left) {
         if let Some(durable) = &mut self.durable {
-            durable.journal.release(numbers);
+            durable.journal.release(left.orphans);
         }
+        self.want_legacies(left.legacies);
     }
 
     /// The store has refused a batch, and is to be asked again. What was promised stays; what

@@ -10,7 +10,7 @@ use crate::time::Time;
 use crate::topics::Subscriber;
 use mqtt_proto::flow::{InFlight, Outgoing};
 use mqtt_proto::{Filter, PacketId};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A store's content on its way into an engine.
@@ -18,6 +18,8 @@ pub struct Restoring<'a> {
     engine: &'a mut Engine,
     now: Time,
     sessions: HashMap<u64, Waiting>,
+    /// Sessions that have ended and have left something in their queue.
+    legacies: BTreeSet<u64>,
     counts: Counts,
 }
 
@@ -50,6 +52,7 @@ impl Engine {
             engine: self,
             now,
             sessions: HashMap::new(),
+            legacies: BTreeSet::new(),
             counts: Counts::default(),
         }
     }
@@ -69,15 +72,18 @@ impl Restoring<'_> {
                     session.last_place = session.last_place.max(delivery.place);
                     session.push(delivery);
                     self.counts.deliveries += 1;
+                } else {
+                    self.legacies.insert(serial);
                 }
             }
             Restored::Behind(serial, place, size) => {
                 if let Some(waiting) = self.sessions.get(&serial) {
                     let session = self.engine.session_mut(waiting.key);
                     session.last_place = session.last_place.max(place);
-                    let last = session.queue.back().map_or(0, |last| last.place);
-                    session.behind.add(last, size as usize);
+                    session.behind.add(place, size as usize);
                     self.counts.deliveries += 1;
+                } else {
+                    self.legacies.insert(serial);
                 }
             }
             Restored::InFlight(serial, id, state, message) => {
@@ -176,6 +182,7 @@ impl Restoring<'_> {
             engine,
             now,
             sessions,
+            legacies,
             counts,
         } = self;
         let mut keys = Vec::with_capacity(sessions.len());
@@ -194,6 +201,7 @@ impl Restoring<'_> {
                 None => engine.leave(now, key),
             }
         }
+        engine.want_legacies(legacies);
         Counts {
             messages: found.messages,
             ..counts

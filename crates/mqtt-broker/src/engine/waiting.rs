@@ -46,6 +46,8 @@ impl Engine {
             return;
         }
         self.send_queue(now, connection, key);
+        // Nothing may be left in memory of a queue that is in the store.
+        self.ask_for_more(key);
     }
 
     fn send_queue(&mut self, now: Time, connection: ConnectionKey, key: SessionKey) {

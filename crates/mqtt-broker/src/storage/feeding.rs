@@ -123,9 +123,9 @@ impl Core {
             return;
         };
         match outcome {
-            Outcome::Stored(batch, orphans) => {
+            Outcome::Stored(batch, left) => {
                 storage.is_busy = false;
-                self.engine.handle_orphans(orphans);
+                self.engine.handle_left(left);
                 self.engine.handle_stored(batch);
             }
             Outcome::Refused(batch, error) => {

@@ -3,7 +3,7 @@
 use super::disk::{Adapter, Disk};
 use super::form::{self, Kind, StoredDelivery};
 use super::migrate::{FORMS, Forms};
-use super::{Found, Portion, Restored, Store, StoreError};
+use super::{Found, Left, Portion, Restored, Store, StoreError};
 use crate::journal::{Batch, Key};
 use crate::message::{Delivery, Message};
 use redb::{
@@ -184,7 +184,7 @@ impl TreeStore {
         Ok(found)
     }
 
-    fn try_commit(&mut self, batch: &Batch) -> Result<Vec<u64>, StoreError> {
+    fn try_commit(&mut self, batch: &Batch) -> Result<Left, StoreError> {
         let syncs_each = self.syncs_each;
         let mut transaction = self.reopen()?.begin_write().map_err(failed)?;
         if !syncs_each {
@@ -192,7 +192,7 @@ impl TreeStore {
                 .set_durability(Durability::None)
                 .map_err(failed)?;
         }
-        let mut orphans = Vec::new();
+        let mut left = Left::default();
         {
             let mut state = transaction.open_table(STATE).map_err(failed)?;
             for (number, message) in &batch.messages {
@@ -218,20 +218,20 @@ impl TreeStore {
             }
             for entry in &batch.entries {
                 if let (Key::Session(serial), None) = (&entry.key, &entry.value) {
-                    end_session(&mut state, *serial, &mut orphans)?;
+                    end_session(&mut state, *serial, &mut left)?;
                 }
             }
         }
         transaction.commit().map_err(failed)?;
-        Ok(orphans)
+        Ok(left)
     }
 }
 
-/// Removes all that a session had; collects the messages of what is left of its queue.
+/// Removes all that a session had, but for what others can take over of its queue.
 fn end_session(
     state: &mut Table<'_, &'static [u8], &'static [u8]>,
     serial: u64,
-    orphans: &mut Vec<u64>,
+    left: &mut Left,
 ) -> Result<(), StoreError> {
     for kind in [
         Kind::Subscription,
@@ -243,16 +243,25 @@ fn end_session(
             form::numbered(kind, serial),
             form::numbered(kind, serial + 1),
         );
-        if kind == Kind::Queued {
-            for entry in state.range(&from[..]..&to[..]).map_err(failed)? {
-                let (key, value) = entry.map_err(failed)?;
-                let stored = form::parse_queued(key.value(), value.value());
-                orphans.extend(stored.map(|delivery| delivery.message));
-            }
-        }
+        let mut has_legacy = false;
         state
-            .retain_in(&from[..]..&to[..], |_, _| false)
+            .retain_in(&from[..]..&to[..], |key, value| {
+                let Some(stored) = (kind == Kind::Queued)
+                    .then(|| form::parse_queued(key, value))
+                    .flatten()
+                else {
+                    return false;
+                };
+                if stored.share.is_none() {
+                    left.orphans.push(stored.message);
+                }
+                has_legacy |= stored.share.is_some();
+                stored.share.is_some()
+            })
             .map_err(failed)?;
+        if has_legacy {
+            left.legacies.push(serial);
+        }
     }
     Ok(())
 }
@@ -266,7 +275,7 @@ impl Store for TreeStore {
         guarded(|| self.try_restore(head, take))
     }
 
-    fn commit(&mut self, batch: &Batch) -> Result<Vec<u64>, StoreError> {
+    fn commit(&mut self, batch: &Batch) -> Result<Left, StoreError> {
         let committed = guarded(|| self.try_commit(batch));
         if committed.is_err() {
             // It refuses to go on after an error. Opened anew, it is what was committed last.

@@ -1,6 +1,6 @@
 //! A store in a thread of its own: tasks go in, in order, and their outcomes come back.
 
-use super::{Store, StoreError};
+use super::{Left, Store, StoreError};
 use crate::engine::behind::Wanted;
 use crate::journal::Batch;
 use crate::message::Delivery;
@@ -21,8 +21,8 @@ pub enum Task {
 /// How it went.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The batch with this number is stored; with it ended sessions that left these messages.
-    Stored(u64, Vec<u64>),
+    /// The batch with this number is stored; with it ended sessions that left something.
+    Stored(u64, Left),
     /// The batch was not stored; here it is again.
     Refused(Batch, StoreError),
     /// A part of a queue. If it cannot be read, it is asked for again later.
@@ -94,7 +94,7 @@ fn work(
         match task {
             Ok(Task::Commit(batch)) => {
                 let outcome = match store.commit(&batch) {
-                    Ok(orphans) => Outcome::Stored(batch.number, orphans),
+                    Ok(left) => Outcome::Stored(batch.number, left),
                     Err(error) => Outcome::Refused(batch, error),
                 };
                 if due.is_none() {

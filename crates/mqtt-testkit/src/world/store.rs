@@ -182,9 +182,9 @@ impl Inner {
         if let Some(batch) = shelf.taken.take().or_else(|| self.engine.poll_batch()) {
             has_worked = true;
             match store.commit(&batch) {
-                Ok(orphans) => {
+                Ok(left) => {
                     shelf.stored += 1;
-                    self.engine.handle_orphans(orphans);
+                    self.engine.handle_left(left);
                     self.engine.handle_stored(batch.number);
                 }
                 Err(error) => {

@@ -26,7 +26,7 @@ mod http;
 pub mod journal;
 mod listener;
 mod memory;
-mod message;
+pub mod message;
 mod outbox;
 mod password_check;
 pub mod peer;

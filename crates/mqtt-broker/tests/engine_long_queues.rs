@@ -121,7 +121,7 @@ fn member(world: &World, id: &str) -> Client {
     client
 }
 
-fn sorted(texts: Vec<String>) -> Vec<String> {
+fn sorted(texts: &[String]) -> Vec<String> {
     let mut numbers: Vec<u32> = texts.iter().map(|t| t.parse().expect("a number")).collect();
     numbers.sort_unstable();
     numbers.iter().map(u32::to_string).collect()
@@ -134,7 +134,7 @@ fn what_only_the_store_has_of_a_lost_member_goes_on_to_another() {
     let b = member(&world, "b");
     b.expect_nothing();
     a.cut();
-    assert_eq!(sorted(b.drain()), numbers(0..40));
+    assert_eq!(sorted(&b.drain()), numbers(0..40));
     let a = world.v5("a").durable().connect();
     assert_eq!(a.drain(), ["own 0", "own 10", "own 20", "own 30"]);
     let counts = world.restart(SimDisk::kill).expect("the store opens");
@@ -147,7 +147,7 @@ fn what_only_the_store_has_of_a_member_that_leaves_for_good_goes_on_to_another()
     let (a, _publisher) = burdened(&world);
     let b = member(&world, "b");
     a.leave(ReasonCode::Success, &[Property::SessionExpiryInterval(0)]);
-    assert_eq!(sorted(b.drain()), numbers(0..40));
+    assert_eq!(sorted(&b.drain()), numbers(0..40));
     let counts = world.restart(SimDisk::kill).expect("the store opens");
     assert_eq!((counts.messages, counts.deliveries), (0, 0));
 }
@@ -160,7 +160,7 @@ fn a_member_that_is_away_inherits_too_when_a_session_ends() {
     a.leave(ReasonCode::Success, &[Property::SessionExpiryInterval(0)]);
     crash(&world);
     let b = world.v5("b").durable().connect();
-    assert_eq!(sorted(b.drain()), numbers(0..40));
+    assert_eq!(sorted(&b.drain()), numbers(0..40));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_member_that_comes_back_before_all_is_passed_on_keeps_the_rest() {
     heard.retain(|text| !text.starts_with("own"));
     let others = b.drain();
     heard.extend(others);
-    assert_eq!(sorted(heard), numbers(0..40));
+    assert_eq!(sorted(&heard), numbers(0..40));
 }
 
 /// The broker is killed after any number of batches while it passes a legacy on.
@@ -210,7 +210,7 @@ fn nothing_of_a_legacy_is_lost_when_the_broker_is_killed_on_the_way() {
         // Where its end was not stored yet, the session is still there, and has the rest.
         heard.extend(world.v5("a").durable().connect().drain());
         heard.retain(|text| !text.starts_with("own"));
-        let mut heard = sorted(heard);
+        let mut heard = sorted(&heard);
         heard.dedup();
         assert_eq!(heard, numbers(0..40), "after {batches} batches");
     }

@@ -26,6 +26,7 @@ mod engine_sys;
 mod engine_will;
 mod flags;
 mod fuzz_files;
+mod fuzz_form;
 mod fuzz_store;
 mod http;
 mod import;

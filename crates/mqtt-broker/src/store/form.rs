@@ -17,42 +17,54 @@ use std::sync::Arc;
 /// What the first byte of a key says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Kind {
+pub enum Kind {
     /// The version of the form; the first entry of all.
     Version = 0,
+    /// A session.
     Session = 1,
+    /// A subscription.
     Subscription = 2,
+    /// A message in a queue.
     Queued = 3,
+    /// A message on its way to a client.
     InFlight = 4,
+    /// A message of QoS 2 that was not released.
     Incoming = 5,
+    /// What is retained of a topic.
     Retained = 6,
+    /// A message, which others refer to by its number.
     Message = 7,
 }
 
 /// A delivery whose message is known by its number only.
 #[derive(Debug)]
-pub(super) struct StoredDelivery {
-    pub(super) message: u64,
+pub struct StoredDelivery {
+    /// The number of its message.
+    pub message: u64,
     /// What the message counts for in byte limits.
-    pub(super) size: u32,
-    pub(super) qos: QoS,
-    pub(super) retain: bool,
-    pub(super) identifiers: Identifiers,
-    pub(super) share: Option<Arc<Filter>>,
+    pub size: u32,
+    /// What it is sent with.
+    pub qos: QoS,
+    /// The flag it is sent with.
+    pub retain: bool,
+    /// Those of the subscriptions it is for.
+    pub identifiers: Identifiers,
+    /// The shared subscription it came through.
+    pub share: Option<Arc<Filter>>,
 }
 
 /// The first key of a kind; the first of the next kind ends its range.
-pub(super) fn start_of(kind: u8) -> [u8; 1] {
+pub fn start_of(kind: u8) -> [u8; 1] {
     [kind]
 }
 
 /// The key of a message.
-pub(super) fn message_key(number: u64) -> [u8; 9] {
+pub fn message_key(number: u64) -> [u8; 9] {
     numbered(Kind::Message, number)
 }
 
 /// A kind and a number: the key of a message, or what all keys of a session begin with.
-pub(super) fn numbered(kind: Kind, number: u64) -> [u8; 9] {
+pub fn numbered(kind: Kind, number: u64) -> [u8; 9] {
     let mut key = [0; 9];
     key[0] = kind as u8;
     key[1..].copy_from_slice(&number.to_be_bytes());
@@ -60,7 +72,7 @@ pub(super) fn numbered(kind: Kind, number: u64) -> [u8; 9] {
 }
 
 /// The bytes of a key.
-pub(super) fn key_bytes(key: &Key) -> Vec<u8> {
+pub fn key_bytes(key: &Key) -> Vec<u8> {
     let of_session = |kind, serial: u64, rest: &[u8]| [&numbered(kind, serial), rest].concat();
     match key {
         Key::Session(serial) => numbered(Kind::Session, *serial).to_vec(),
@@ -75,7 +87,7 @@ pub(super) fn key_bytes(key: &Key) -> Vec<u8> {
 }
 
 /// Reads a key of the engine's; `None` for any other.
-pub(super) fn parse_key(bytes: &[u8]) -> Option<Key> {
+pub fn parse_key(bytes: &[u8]) -> Option<Key> {
     let (&kind, rest) = bytes.split_first()?;
     if kind == Kind::Retained as u8 {
         let topic = Topic::parse(std::str::from_utf8(rest).ok()?).ok()?;
@@ -101,7 +113,7 @@ pub(super) fn parse_key(bytes: &[u8]) -> Option<Key> {
 }
 
 /// The bytes of a value; `message` is the number of the message that it refers to.
-pub(super) fn value_bytes(key: &[u8], value: &Value, message: u64) -> Vec<u8> {
+pub fn value_bytes(key: &[u8], value: &Value, message: u64) -> Vec<u8> {
     let mut out = Writer::default();
     match value {
         Value::Session(session) => write_session(&mut out, session),
@@ -133,32 +145,34 @@ pub(super) fn value_bytes(key: &[u8], value: &Value, message: u64) -> Vec<u8> {
 }
 
 /// The bytes of a message.
-pub(super) fn message_bytes(key: &[u8], message: &Message) -> Vec<u8> {
+pub fn message_bytes(key: &[u8], message: &Message) -> Vec<u8> {
     let mut out = Writer::default();
     write_message(&mut out, message);
     out.sealed(key)
 }
 
 /// What is stored of a content under a key: itself and a checksum.
-pub(super) fn sealed(key: &[u8], content: Vec<u8>) -> Vec<u8> {
+pub fn sealed(key: &[u8], content: Vec<u8>) -> Vec<u8> {
     Writer(content).sealed(key)
 }
 
 /// The content of what is stored under a key, if its checksum is right.
-pub(super) fn unsealed<'a>(key: &[u8], value: &'a [u8]) -> Option<&'a [u8]> {
+pub fn unsealed<'a>(key: &[u8], value: &'a [u8]) -> Option<&'a [u8]> {
     Reader::unsealed(key, value).map(|reader| reader.0)
 }
 
 /// The bytes of the version's entry.
-pub(super) fn version_bytes(version: u32) -> Vec<u8> {
+pub fn version_bytes(version: u32) -> Vec<u8> {
     let mut out = Writer::default();
     out.u32(version);
     out.sealed(&start_of(Kind::Version as u8))
 }
 
 /// Reads the version's entry.
-pub(super) fn parse_version(value: &[u8]) -> Option<u32> {
-    Reader::unsealed(&start_of(Kind::Version as u8), value)?.u32()
+pub fn parse_version(value: &[u8]) -> Option<u32> {
+    let mut from = Reader::unsealed(&start_of(Kind::Version as u8), value)?;
+    let version = from.u32()?;
+    from.ended(version)
 }
 
 fn write_session(out: &mut Writer, session: &SessionRecord) {
@@ -176,9 +190,10 @@ fn write_session(out: &mut Writer, session: &SessionRecord) {
     }
 }
 
-pub(super) fn parse_session(key: &[u8], value: &[u8]) -> Option<SessionRecord> {
+/// Reads a session.
+pub fn parse_session(key: &[u8], value: &[u8]) -> Option<SessionRecord> {
     let mut from = Reader::unsealed(key, value)?;
-    Some(SessionRecord {
+    let session = SessionRecord {
         client_id: from.text()?.into(),
         username: from.option(Reader::text)?.map(Arc::from),
         port: from.u16()?,
@@ -193,7 +208,8 @@ pub(super) fn parse_session(key: &[u8], value: &[u8]) -> Option<SessionRecord> {
                 delay: from.u32()?,
             }),
         },
-    })
+    };
+    from.ended(session)
 }
 
 fn write_subscription(out: &mut Writer, subscription: &SubscriptionRecord) {
@@ -206,7 +222,8 @@ fn write_subscription(out: &mut Writer, subscription: &SubscriptionRecord) {
     }
 }
 
-pub(super) fn parse_subscription(key: &[u8], value: &[u8]) -> Option<SubscriptionRecord> {
+/// Reads a subscription.
+pub fn parse_subscription(key: &[u8], value: &[u8]) -> Option<SubscriptionRecord> {
     let mut from = Reader::unsealed(key, value)?;
     let options = SubscriptionOptions::from_byte(from.u8()?)?;
     let identifier = match from.option(Reader::u32)? {
@@ -223,7 +240,7 @@ pub(super) fn parse_subscription(key: &[u8], value: &[u8]) -> Option<Subscriptio
             until: from.u64()?,
         }),
     };
-    Some(SubscriptionRecord {
+    from.ended(SubscriptionRecord {
         options,
         identifier,
         scan,
@@ -243,19 +260,24 @@ fn write_delivery(out: &mut Writer, delivery: &crate::message::Delivery, message
     out.option(delivery.share.as_deref().map(Filter::as_str), Writer::text);
 }
 
-pub(super) fn parse_queued(key: &[u8], value: &[u8]) -> Option<StoredDelivery> {
-    parse_delivery_from(&mut Reader::unsealed(key, value)?)
+/// Reads a delivery in a queue.
+pub fn parse_queued(key: &[u8], value: &[u8]) -> Option<StoredDelivery> {
+    let mut from = Reader::unsealed(key, value)?;
+    let delivery = parse_delivery_from(&mut from)?;
+    from.ended(delivery)
 }
 
-pub(super) fn parse_in_flight(key: &[u8], value: &[u8]) -> Option<(State, Option<StoredDelivery>)> {
+/// Reads how far a message has come on its way to a client, and what it is until PUBREC.
+pub fn parse_in_flight(key: &[u8], value: &[u8]) -> Option<(State, Option<StoredDelivery>)> {
     let mut from = Reader::unsealed(key, value)?;
     let state = match from.u8()? {
         1 => State::AwaitPubAck,
         2 => State::AwaitPubRec,
-        3 => return Some((State::AwaitPubComp, None)),
+        3 => return from.ended((State::AwaitPubComp, None)),
         _ => return None,
     };
-    Some((state, Some(parse_delivery_from(&mut from)?)))
+    let delivery = parse_delivery_from(&mut from)?;
+    from.ended((state, Some(delivery)))
 }
 
 fn parse_delivery_from(from: &mut Reader<'_>) -> Option<StoredDelivery> {
@@ -278,11 +300,15 @@ fn parse_delivery_from(from: &mut Reader<'_>) -> Option<StoredDelivery> {
     })
 }
 
-pub(super) fn parse_incoming(key: &[u8], value: &[u8]) -> Option<u64> {
-    Reader::unsealed(key, value)?.u64()
+/// Reads the number of a message that was not released.
+pub fn parse_incoming(key: &[u8], value: &[u8]) -> Option<u64> {
+    let mut from = Reader::unsealed(key, value)?;
+    let message = from.u64()?;
+    from.ended(message)
 }
 
-pub(super) fn parse_retained(key: &[u8], value: &[u8]) -> Option<(u64, RetainedRecord)> {
+/// Reads what is known of a retained message, and the number of that.
+pub fn parse_retained(key: &[u8], value: &[u8]) -> Option<(u64, RetainedRecord)> {
     let mut from = Reader::unsealed(key, value)?;
     let message = from.u64()?;
     let serial = from.u64()?;
@@ -294,7 +320,7 @@ pub(super) fn parse_retained(key: &[u8], value: &[u8]) -> Option<(u64, RetainedR
             from.u16()?,
         )),
     };
-    Some((message, RetainedRecord { serial, source }))
+    from.ended((message, RetainedRecord { serial, source }))
 }
 
 fn write_message(out: &mut Writer, message: &Message) {
@@ -307,8 +333,10 @@ fn write_message(out: &mut Writer, message: &Message) {
 }
 
 /// Reads a message, which is stored under `number`.
-pub(super) fn parse_message(key: &[u8], value: &[u8], number: u64) -> Option<Message> {
-    parse_message_from(&mut Reader::unsealed(key, value)?, number)
+pub fn parse_message(key: &[u8], value: &[u8], number: u64) -> Option<Message> {
+    let mut from = Reader::unsealed(key, value)?;
+    let message = parse_message_from(&mut from, number)?;
+    from.ended(message)
 }
 
 fn parse_message_from(from: &mut Reader<'_>, number: u64) -> Option<Message> {
@@ -385,6 +413,11 @@ impl<'a> Reader<'a> {
     fn unsealed(key: &[u8], value: &'a [u8]) -> Option<Reader<'a>> {
         let (content, sum) = value.split_last_chunk::<4>()?;
         (u32::from_be_bytes(*sum) == checksum(key, content)).then_some(Reader(content))
+    }
+
+    /// What was read, if nothing is left.
+    fn ended<T>(&self, read: T) -> Option<T> {
+        self.0.is_empty().then_some(read)
     }
 
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {

@@ -18,7 +18,7 @@ use crate::store::disk::FileDisk;
 use crate::store::migrate::FORMS;
 use crate::store::tree::TreeStore;
 use crate::store::writer::{Outcome, Writer};
-use crate::store::{Found, Restored, Store, StoreError};
+use crate::store::{Found, Measure, Restored, Store, StoreError};
 use crate::time::Time;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -173,7 +173,7 @@ fn salvage(store: &mut TreeStore) -> Batch {
     let mut journal = Journal::new(1, []);
     let mut sessions = HashSet::new();
     // What cannot be read was counted before.
-    let _ = store.restore(usize::MAX, &mut |thing| {
+    let _ = store.restore(Measure::ALL, &mut |thing| {
         let (session, key, value) = match thing {
             Restored::Session(serial, record) => {
                 sessions.insert(serial);
@@ -256,7 +256,7 @@ impl Opened {
 
     /// Reads the store into an engine; how much, and how much could not be read.
     fn read_into(&mut self, engine: &mut Engine, now: Time) -> (Counts, usize) {
-        let head = engine.settings().queue_head;
+        let head = engine.queue_head();
         let mut restoring = engine.restore(now);
         let restored = self
             .store

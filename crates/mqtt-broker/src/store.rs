@@ -89,6 +89,35 @@ pub struct Left {
     pub legacies: Vec<u64>,
 }
 
+/// How much of a queue is taken into memory at a time. It ends with the message that reaches either.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// Messages.
+    pub count: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
+impl Measure {
+    /// All of it.
+    pub const ALL: Measure = Measure::of(usize::MAX, usize::MAX);
+
+    /// So many messages, if they have no more bytes than these.
+    pub const fn of(count: usize, bytes: usize) -> Measure {
+        Measure { count, bytes }
+    }
+
+    /// Takes a message of this size; `false` if it was full before.
+    fn take(&mut self, size: usize) -> bool {
+        let has_room = self.count > 0 && self.bytes > 0;
+        if has_room {
+            self.count -= 1;
+            self.bytes = self.bytes.saturating_sub(size);
+        }
+        has_room
+    }
+}
+
 /// A part of the queue of a session.
 #[derive(Debug)]
 pub struct Portion {
@@ -100,12 +129,15 @@ pub struct Portion {
 
 /// Durable state.
 pub trait Store: Send {
-    /// Hands out all that is stored, and of each queue the first `head` messages.
+    /// Hands out all that is stored, and of each queue its `head`.
     ///
     /// # Errors
     /// It cannot be read at all.
-    fn restore(&mut self, head: usize, take: &mut dyn FnMut(Restored))
-    -> Result<Found, StoreError>;
+    fn restore(
+        &mut self,
+        head: Measure,
+        take: &mut dyn FnMut(Restored),
+    ) -> Result<Found, StoreError>;
 
     /// Stores a batch, whole or not at all. Returns what was left in the queues of sessions that have
     /// ended with it.
@@ -120,9 +152,9 @@ pub trait Store: Send {
     /// The disk has refused.
     fn sync(&mut self) -> Result<(), StoreError>;
 
-    /// Reads up to `count` messages of a queue that lie behind a place.
+    /// Reads messages of a queue that lie behind a place.
     ///
     /// # Errors
     /// It cannot be read.
-    fn load(&mut self, session: u64, behind: u64, count: usize) -> Result<Portion, StoreError>;
+    fn load(&mut self, session: u64, behind: u64, part: Measure) -> Result<Portion, StoreError>;
 }

@@ -1,7 +1,7 @@
 //! What was acknowledged outlives the broker, whatever happens to it and to its disk.
 
 use mqtt_broker::store::tree::TreeStore;
-use mqtt_broker::store::{Restored, Store};
+use mqtt_broker::store::{Measure, Restored, Store};
 use mqtt_proto::{Property, ReasonCode};
 use mqtt_testkit::fuzz::Random;
 use mqtt_testkit::world::disk::SimDisk;
@@ -360,7 +360,7 @@ fn a_damaged_store_is_never_believed_and_never_ends_the_broker() {
         let opened = TreeStore::open(Arc::new(copy), true);
         let outcome = opened.and_then(|mut store| {
             let mut retained = 0;
-            let found = store.restore(1000, &mut |thing| {
+            let found = store.restore(Measure::ALL, &mut |thing| {
                 if let Restored::Retained(message, _) = thing {
                     assert_eq!(message.payload, "x".repeat(300));
                     retained += 1;

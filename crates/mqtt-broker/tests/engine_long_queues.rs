@@ -1,9 +1,12 @@
 //! Queues that are longer than what of them is in memory: the rest is in the store only.
 
+use mqtt_broker::store::tree::TreeStore;
+use mqtt_broker::store::{Restored, Store};
 use mqtt_proto::{Property, ReasonCode};
 use mqtt_testkit::fuzz::Random;
 use mqtt_testkit::world::disk::SimDisk;
 use mqtt_testkit::world::{Client, World, message};
+use std::sync::Arc;
 
 /// A world in which so many messages of a queue are in memory, and two may be in flight.
 fn world(head: usize) -> World {
@@ -95,6 +98,40 @@ fn a_message_of_qos_0_at_the_end_of_what_is_in_memory_does_no_harm() {
     }
     let client = world.v4("c").durable().connect();
     assert_eq!(client.drain(), numbers(0..20));
+}
+
+#[test]
+fn large_messages_come_into_memory_a_few_at_a_time() {
+    let disk = SimDisk::new();
+    let world = World::with_store(&disk, |settings| settings.max_queued_messages = usize::MAX);
+    let client = world.v4("c").durable().connect();
+    client.subscribe("a", 1);
+    client.cut();
+    let publisher = world.v4("p").connect();
+    for n in 0..12 {
+        let text = format!("{n}:{}", "x".repeat(1_000_000));
+        publisher.deliver(message("a", text).qos(1));
+    }
+    world.restart(SimDisk::kill).expect("the store opens");
+    let mut store = TreeStore::open(Arc::new(disk.copy()), true).expect("the store opens");
+    let head = world.engine(|engine, _| engine.queue_head());
+    let mut serial = 0;
+    let (mut inside, mut behind) = (0, 0);
+    let found = store.restore(head, &mut |thing| match thing {
+        Restored::Session(number, _) => serial = number,
+        Restored::Queued(..) => inside += 1,
+        Restored::Behind(..) => behind += 1,
+        _ => {}
+    });
+    assert_eq!(found.expect("it can be read").messages, 12);
+    assert_eq!((inside, behind), (5, 7), "4 MiB are full with the fifth");
+    let part = store.load(serial, 5, head).expect("it can be read");
+    assert_eq!(part.deliveries.len(), 5);
+    let client = world.v4("c").durable().connect();
+    let numbers: Vec<_> = client.drain();
+    let numbers = numbers.iter().map(|text| text.split(':').next());
+    let expected: Vec<_> = (0..12).map(|n: u32| n.to_string()).collect();
+    assert!(numbers.eq(expected.iter().map(|n| Some(n.as_str()))));
 }
 
 /// A member of a share group that takes two messages, and has 38 more in its queue; all but three of

@@ -95,7 +95,7 @@ fn session(choices: &mut Choices<'_>) -> SessionRecord {
         next_id: packet_id(choices),
         will: maybe(choices, |choices| WillRecord {
             message: message(choices),
-            expiry: maybe(choices, Choices::u32),
+            expiry: choices.flag().then(|| choices.u32()),
             delay: choices.u32(),
         }),
     }

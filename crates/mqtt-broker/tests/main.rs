@@ -23,6 +23,7 @@ mod engine_shared;
 mod engine_slow_reader;
 mod engine_subscribe;
 mod engine_sys;
+mod engine_two_worlds;
 mod engine_will;
 mod flags;
 mod fuzz_files;

@@ -3,7 +3,7 @@
 
 use mqtt_broker::store::migrate::{Bare, FORMS, Forms};
 use mqtt_broker::store::tree::TreeStore;
-use mqtt_broker::store::{Store, StoreError};
+use mqtt_broker::store::{Measure, Store, StoreError};
 use mqtt_testkit::fuzz::Random;
 use mqtt_testkit::world::disk::SimDisk;
 use mqtt_testkit::world::{World, message};
@@ -56,7 +56,7 @@ fn open(disk: &SimDisk, forms: Forms) -> Result<TreeStore, StoreError> {
 fn content(store: &mut TreeStore) -> (Vec<String>, usize) {
     let mut things = Vec::new();
     let found = store
-        .restore(usize::MAX, &mut |thing| things.push(format!("{thing:?}")))
+        .restore(Measure::ALL, &mut |thing| things.push(format!("{thing:?}")))
         .expect("it can be read");
     (things, found.damaged)
 }

@@ -5,6 +5,7 @@ use super::Engine;
 use crate::journal::Key;
 use crate::message::Delivery;
 use crate::session::{Behind, SessionKey};
+use crate::store::Measure;
 use crate::time::Time;
 use crate::topics::Place;
 
@@ -16,8 +17,8 @@ pub struct Wanted {
     pub serial: u64,
     /// The place behind which it lies.
     pub behind: u64,
-    /// How many messages, at most.
-    pub count: usize,
+    /// How much of it.
+    pub part: Measure,
 }
 
 /// What a part of a queue is wanted for.
@@ -38,6 +39,11 @@ const NOBODY: SessionKey = SessionKey(u32::MAX);
 const HEAD_BYTES: usize = 4 * 1024 * 1024;
 
 impl Engine {
+    /// How much of a queue is in memory, and comes back at a time.
+    pub fn queue_head(&self) -> Measure {
+        Measure::of(self.settings.queue_head, HEAD_BYTES)
+    }
+
     /// A part of a queue that is wanted back from the store, behind all batches taken before.
     pub fn poll_wanted(&mut self) -> Option<Wanted> {
         self.durable.as_mut()?.wanted.pop()
@@ -101,13 +107,13 @@ impl Engine {
     }
 
     fn want_to_pass_on(&mut self, key: SessionKey, serial: u64, behind: u64) {
-        let count = self.settings.queue_head;
+        let part = self.queue_head();
         if let Some(durable) = &mut self.durable {
             durable.wanted.push(Wanted {
                 purpose: Purpose::PassOn(key),
                 serial,
                 behind,
-                count,
+                part,
             });
             self.session_mut(key).behind.is_loading = true;
         }
@@ -145,7 +151,7 @@ impl Engine {
 
     /// Sessions have ended, and have left messages of shared subscriptions in the store.
     pub(super) fn want_legacies(&mut self, serials: impl IntoIterator<Item = u64>) {
-        let count = self.settings.queue_head;
+        let part = self.queue_head();
         if let Some(durable) = &mut self.durable {
             durable
                 .wanted
@@ -153,7 +159,7 @@ impl Engine {
                     purpose: Purpose::Inherit,
                     serial,
                     behind: 0,
-                    count,
+                    part,
                 }));
         }
     }
@@ -237,10 +243,12 @@ impl Engine {
 
     /// Wants the next part of a queue back when the part in memory runs short.
     pub(super) fn ask_for_more(&mut self, key: SessionKey) {
-        let head = self.settings.queue_head;
+        let part = self.queue_head();
+        let head = part.count;
         let session = &mut self.sessions[key.0 as usize];
         let behind = &mut session.behind;
-        if behind.count == 0 || behind.is_loading || session.queue.len() > head / 2 {
+        let has_enough = session.queue.len() > head / 2 || session.queued_bytes > HEAD_BYTES / 2;
+        if behind.count == 0 || behind.is_loading || has_enough {
             return;
         }
         if let Some(durable) = &mut self.durable {
@@ -249,7 +257,7 @@ impl Engine {
                 purpose: Purpose::Send(key),
                 serial: session.serial,
                 behind: behind.after,
-                count: head,
+                part,
             });
         }
     }

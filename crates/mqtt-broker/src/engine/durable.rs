@@ -323,6 +323,24 @@ impl Engine {
         );
     }
 
+    /// The walk of a session over retained messages has moved on, or has come to its end. This is
+    /// stored with what was sent, or another broker would send it again.
+    pub(super) fn note_scanned(&mut self, key: SessionKey, is_end: bool) {
+        let session = self.session_mut(key);
+        if is_end {
+            if let Some(scan) = session.scans.pop_front() {
+                self.note_subscription(key, &scan.filter, false);
+            }
+            return;
+        }
+        // Of QoS 0 nothing is kept.
+        let kept = session.is_durable.then(|| session.scans.front()).flatten();
+        let kept = kept.filter(|scan| scan.qos > QoS::AtMostOnce);
+        if let Some(filter) = kept.map(|scan| scan.filter.clone()) {
+            self.note_subscription(key, &filter, false);
+        }
+    }
+
     /// A session has given up a subscription.
     pub(super) fn note_unsubscribed(&mut self, key: SessionKey, filter: &Filter) {
         if let (Some(serial), Some(durable)) = (self.serial_of(key), &mut self.durable) {

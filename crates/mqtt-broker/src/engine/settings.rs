@@ -146,7 +146,7 @@ impl Default for Settings {
             retain_expiry_interval: 60,
             max_subscriptions: 1_000_000,
             connect_timeout: 30,
-            queue_head: 1000,
+            queue_head: 10_000,
             max_outbox_bytes: 4 * 1024 * 1024,
         }
     }

@@ -146,20 +146,23 @@ impl Engine {
                 });
             scan.after = after;
             let (qos, identifier) = (scan.qos, scan.identifier);
+            let mut has_room = true;
             for (message, source) in &portion {
                 let is_allowed = self.may_read(key, &Publication::of(message))
                     && self.source_may_write(source.as_deref(), &message.topic);
                 if is_allowed
                     && !self.send_one_retained(now, connection, key, message, qos, identifier)
                 {
-                    return false;
+                    has_room = false;
+                    break;
                 }
                 if let Some(scan) = self.session_mut(key).scans.front_mut() {
                     scan.after = Some(message.topic.clone());
                 }
             }
-            if is_end && let Some(scan) = self.session_mut(key).scans.pop_front() {
-                self.note_subscription(key, &scan.filter, false);
+            self.note_scanned(key, has_room && is_end);
+            if !has_room {
+                return false;
             }
         }
         true

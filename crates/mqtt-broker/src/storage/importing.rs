@@ -2,7 +2,7 @@
 
 use super::{cannot, open_file, path_of};
 use crate::config::Config;
-use crate::store::{Store, import};
+use crate::store::{Measure, Store, import};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -44,7 +44,7 @@ pub fn import(config: &Config, from: &Path) -> Result<String, String> {
     }
     let mut store = open_file(&path, true, true).map_err(|error| cannot(&path, &error))?;
     let mut things = 0;
-    let found = store.restore(0, &mut |_| things += 1);
+    let found = store.restore(Measure::of(0, 0), &mut |_| things += 1);
     found.map_err(|error| cannot(&path, &error))?;
     if things > 0 {
         return Err(format!(

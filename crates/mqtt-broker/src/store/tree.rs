@@ -3,7 +3,7 @@
 use super::disk::{Adapter, Disk};
 use super::form::{self, Kind, StoredDelivery};
 use super::migrate::{FORMS, Forms};
-use super::{Found, Left, Portion, Restored, Store, StoreError};
+use super::{Found, Left, Measure, Portion, Restored, Store, StoreError};
 use crate::journal::{Batch, Key};
 use crate::message::{Delivery, Message};
 use redb::{
@@ -154,7 +154,7 @@ impl TreeStore {
 
     fn try_restore(
         &mut self,
-        head: usize,
+        head: Measure,
         take: &mut dyn FnMut(Restored),
     ) -> Result<Found, StoreError> {
         let transaction = self.reopen()?.begin_read().map_err(failed)?;
@@ -269,7 +269,7 @@ fn end_session(
 impl Store for TreeStore {
     fn restore(
         &mut self,
-        head: usize,
+        head: Measure,
         take: &mut dyn FnMut(Restored),
     ) -> Result<Found, StoreError> {
         guarded(|| self.try_restore(head, take))
@@ -295,13 +295,18 @@ impl Store for TreeStore {
         synced
     }
 
-    fn load(&mut self, session: u64, behind: u64, count: usize) -> Result<Portion, StoreError> {
+    fn load(
+        &mut self,
+        session: u64,
+        behind: u64,
+        mut part: Measure,
+    ) -> Result<Portion, StoreError> {
         let transaction = self.reopen()?.begin_read().map_err(failed)?;
         let state = transaction.open_table(STATE).map_err(failed)?;
         let from = form::key_bytes(&Key::Queued(session, behind.saturating_add(1)));
         let to = form::numbered(Kind::Queued, session + 1);
         let mut deliveries = Vec::new();
-        for entry in state.range(&from[..]..&to[..]).map_err(failed)?.take(count) {
+        for entry in state.range(&from[..]..&to[..]).map_err(failed)? {
             let (key, value) = entry.map_err(failed)?;
             let (Some(Key::Queued(_, place)), Some(stored)) = (
                 form::parse_key(key.value()),
@@ -309,6 +314,9 @@ impl Store for TreeStore {
             ) else {
                 continue;
             };
+            if !part.take(stored.size as usize) {
+                break;
+            }
             if let Some(message) = message(&state, stored.message) {
                 deliveries.push(delivery(stored, message.into(), place));
             }
@@ -343,7 +351,7 @@ fn delivery(stored: StoredDelivery, message: Arc<Message>, place: u64) -> Delive
 /// One walk through all that is stored.
 struct Restoring {
     state: State,
-    head: usize,
+    head: Measure,
     /// How many things refer to each message; after the count only where it is more than one.
     references: HashMap<u64, u32>,
     /// Messages that several things refer to, once the first of them was met.
@@ -402,8 +410,8 @@ impl Restoring {
     }
 
     fn restore(&mut self, kind: u8, take: &mut dyn FnMut(Restored)) {
-        // Of the queue that is walked through now: its session, and how many it has had.
-        let mut queue = (0, 0);
+        // Of the queue that is walked through now: its session, and what memory still takes of it.
+        let mut queue = (0, self.head);
         self.for_each(kind, |this, key, value| {
             match this.restored(key, value, &mut queue) {
                 Some(restored) => take(restored),
@@ -415,7 +423,12 @@ impl Restoring {
         });
     }
 
-    fn restored(&mut self, key: &[u8], value: &[u8], queue: &mut (u64, usize)) -> Option<Restored> {
+    fn restored(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        queue: &mut (u64, Measure),
+    ) -> Option<Restored> {
         Some(match form::parse_key(key)? {
             Key::Session(serial) => Restored::Session(serial, form::parse_session(key, value)?),
             Key::Subscription(serial, filter) => {
@@ -424,10 +437,9 @@ impl Restoring {
             Key::Queued(serial, place) => {
                 let stored = form::parse_queued(key, value)?;
                 if queue.0 != serial {
-                    *queue = (serial, 0);
+                    *queue = (serial, self.head);
                 }
-                queue.1 += 1;
-                if queue.1 > self.head {
+                if !queue.1.take(stored.size as usize) {
                     return Some(Restored::Behind(serial, place, stored.size));
                 }
                 let message = self.message(stored.message)?;

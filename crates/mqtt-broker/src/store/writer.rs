@@ -103,7 +103,7 @@ fn work(
                 let _ = outcomes.send(outcome);
             }
             Ok(Task::Load(wanted)) => {
-                let loaded = store.load(wanted.serial, wanted.behind, wanted.count);
+                let loaded = store.load(wanted.serial, wanted.behind, wanted.part);
                 let loaded = loaded.map(|portion| portion.deliveries);
                 let _ = outcomes.send(Outcome::Loaded(wanted, loaded));
             }

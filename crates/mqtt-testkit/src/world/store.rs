@@ -145,7 +145,7 @@ impl Inner {
     fn revive(&mut self, settings: Settings) -> Result<(), StoreError> {
         let now: Time = self.now.max(BEGINNING);
         self.engine = Engine::new(settings, now);
-        let head = self.engine.settings().queue_head;
+        let head = self.engine.queue_head();
         let shelf = self.shelf.as_mut().expect("this world has a store");
         let mut store = TreeStore::open(Arc::new(shelf.disk.clone()), true)?;
         let mut restoring = self.engine.restore(now);
@@ -201,7 +201,7 @@ impl Inner {
         }
         while let Some(wanted) = self.engine.poll_wanted() {
             has_worked = true;
-            match store.load(wanted.serial, wanted.behind, wanted.count) {
+            match store.load(wanted.serial, wanted.behind, wanted.part) {
                 Ok(portion) => {
                     let deliveries = portion.deliveries;
                     self.engine.handle_loaded(self.now, wanted, deliveries);

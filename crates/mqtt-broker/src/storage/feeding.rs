@@ -93,7 +93,13 @@ impl Storage {
             _ if engine.has_wanted() => now,
             Urgency::None => return None,
             Urgency::Idle => self.since + IDLE,
-            Urgency::Soon => self.patience.end(now, settled).min(self.since + IDLE),
+            Urgency::Soon => {
+                let end = self.patience.end(now, settled);
+                if end <= now {
+                    self.patience.give_up();
+                }
+                end.min(self.since + IDLE)
+            }
             Urgency::Now => now,
         };
         if due > now {

@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-/// How long one waits where nothing moves.
+/// How long one waits where nothing moves, as long as nothing is known of the clients.
 const SOON: Duration = Duration::from_millis(2);
+
+/// How long one waits where nothing moves, but has so far: clients are given a moment to be given
+/// the processor.
+const TRUSTED: Duration = Duration::from_millis(16);
 
 /// How long one waits where clients acknowledge one message after the other, and will have come to
 /// this one by then. To store what is only queuing up would let its publishers run ahead of its
 /// subscribers, and the queue would grow, and all of it would have to be stored.
-const LONGEST: Duration = Duration::from_millis(40);
+const LONGEST: Duration = Duration::from_millis(100);
 
 /// What is known of promises that may come to nothing: all that were made up to a moment.
 pub(super) struct Patience {
@@ -17,6 +21,8 @@ pub(super) struct Patience {
     mark: u64,
     /// When one has looked last, and up to which change all was settled.
     seen: (Instant, u64),
+    /// How long it lasts where nothing moves.
+    grace: Duration,
 }
 
 impl Patience {
@@ -26,16 +32,19 @@ impl Patience {
             since: now,
             mark: 0,
             seen: (now, 0),
+            grace: SOON,
         }
     }
 
     /// From here on the changes up to `noted` are waited for.
     pub(super) fn begin(&mut self, now: Instant, noted: u64, settled: u64) {
-        *self = Patience {
-            since: now,
-            mark: noted,
-            seen: (now, settled),
-        };
+        if self.mark > 0 {
+            // It was rewarded.
+            self.grace = (self.grace * 2).min(TRUSTED);
+        }
+        self.since = now;
+        self.mark = noted;
+        self.seen = (now, settled);
     }
 
     /// Whether all that was waited for has come to nothing.
@@ -47,10 +56,11 @@ impl Patience {
     /// is time to store.
     pub(super) fn end(&mut self, now: Instant, settled: u64) -> Instant {
         let (at, before) = self.seen;
-        if now < at + SOON {
-            return at + SOON;
-        }
         let (done, left) = (settled - before, self.mark.saturating_sub(settled));
+        if now < at + SOON || (done == 0 && now < at + self.grace) {
+            let look = if now < at + SOON { SOON } else { self.grace };
+            return at + look;
+        }
         // At the pace of the last moments; for ever, if nothing has moved.
         let needs = (now - at).as_secs_f64() * left as f64 / done as f64;
         let is_hopeful = (now - self.since).as_secs_f64() + needs < LONGEST.as_secs_f64();
@@ -59,6 +69,12 @@ impl Patience {
         }
         self.seen = (now, settled);
         now + SOON
+    }
+
+    /// What was waited for is stored.
+    pub(super) fn give_up(&mut self) {
+        self.mark = 0;
+        self.grace = SOON;
     }
 }
 
@@ -94,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_will_take_too_long_is_not_waited_for() {
-        assert_eq!(waits(1000, 10), SOON.as_millis());
+        assert_eq!(waits(1000, 5), SOON.as_millis());
     }
 
     #[test]
@@ -106,5 +122,21 @@ mod tests {
         assert_eq!(patience.end(at(2), 200), at(4));
         assert_eq!(patience.end(at(4), 400), at(6));
         assert_eq!(patience.end(at(6), 400), at(6));
+    }
+
+    #[test]
+    fn clients_that_have_kept_up_may_stop_for_a_moment() {
+        let start = Instant::now();
+        let at = |millisecond| start + Duration::from_millis(millisecond);
+        let mut patience = Patience::new(start);
+        for n in 0..10 {
+            patience.begin(at(n), n + 10, n);
+        }
+        assert_eq!(patience.end(at(11), 9), at(9) + TRUSTED);
+        assert_eq!(patience.end(at(20), 9), at(9) + TRUSTED);
+        assert_eq!(patience.end(at(25), 9), at(25));
+        patience.give_up();
+        patience.begin(at(30), 40, 20);
+        assert_eq!(patience.end(at(32), 20), at(32));
     }
 }

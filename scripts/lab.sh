@@ -13,6 +13,8 @@
 #   LAB_BIN=FOLDER             takes the programs from there, and builds nothing
 #   LAB_PORT=N                 uses this port instead of 1883; 0: any free one
 #   LAB_PATIENCE=N             waits so many seconds for a line before it fails (20)
+#   LAB_WINE=PROGRAM           the programs are Windows': each command is typed into a .cmd file that
+#                              Windows' own shell reads, under this Wine (scripts/windows.sh sets it)
 #
 # Exit code: 0 if every line is as the text says, 1 if not.
 set -u
@@ -106,7 +108,7 @@ start() { # WINDOW COMMAND
     fi
     exec {output}< <(
         for fd in "${out[@]}" "${in[@]}"; do exec {fd}>&-; done
-        cd "$folder/$window" && eval "exec $command" <"$input" 2>&1
+        cd "$folder/$window" && run "$command" <"$input" 2>&1
     )
     pid[$window]=$! out[$window]=$output running[$window]=$command
     if [[ ${reads_lines[$window]} ]]; then
@@ -114,6 +116,26 @@ start() { # WINDOW COMMAND
         in[$window]=$fd
     fi
     await_client "$window" "$command"
+}
+
+# Becomes the program that a line starts, in the current folder.
+run() { # COMMAND
+    [[ ${LAB_WINE-} ]] || eval "exec $1"
+    # In a .cmd file a percent sign is written twice.
+    printf '@%s\r\n' "${1//%/%%}" >typed.cmd
+    exec "$LAB_WINE" cmd /c typed.cmd
+}
+
+# The program that was started in a folder by PROCESS. Under Wine that is the shell, and the program
+# another process, which is known by its folder.
+program_of() { # FOLDER PROCESS
+    local place
+    [[ ${LAB_WINE-} ]] || { printf '%s' "$2"; return; }
+    for place in /proc/[0-9]*; do
+        [[ $(readlink "$place/cwd") == "$1" && $(tr '\0' ' ' <"$place/cmdline") == *mqtt-* ]] || continue
+        printf '%s' "${place#/proc/}"
+        return
+    done 2>/dev/null
 }
 
 # Reads the next line of a window into $line; fails at its end, or when none comes.
@@ -124,6 +146,7 @@ next_line() { # WINDOW
         status=$?
         ((status == 0)) || return "$status"
         is_everywhere "$line" || continue
+        line=${line%$'\r'}
         show "$1" "$line"
         return 0
     done
@@ -161,7 +184,7 @@ finish() { # WINDOW
 end_by() { # WINDOW SIGNAL SHOWN
     [[ ${running[$1]-} ]] || fail "$1" "a running program" "none"
     show "$1" "$3"
-    kill -s "$2" "${pid[$1]}" || fail "$1" "a running program" "none"
+    kill -s "$2" "$(program_of "$folder/$1" "${pid[$1]}")" || fail "$1" "a running program" "none"
     running[$1]=
     [[ ! $broker ]] || wait_for_broker "Client ${client[$1]} .* disconnected"
 }
@@ -170,8 +193,8 @@ end_by() { # WINDOW SIGNAL SHOWN
 finish_all() {
     local window line
     for window in "${!out[@]}"; do
-        if [[ ${running[$window]} == mqtt-broker* ]]; then
-            kill "${pid[$window]}"
+        if [[ ${running[$window]} == @(mqtt-broker|mosquitto\ )* ]]; then
+            kill -s INT "$(program_of "$folder/$window" "${pid[$window]}")"
             while IFS= read -r -t "$patience" -u "${out[$window]}" line; do :; done
         fi
         finish "$window"
@@ -185,14 +208,15 @@ broker_log=
 
 fresh_broker() {
     end_broker
-    exec {broker_log}< <(exec mqtt-broker -v -p "$port" </dev/null 2>&1)
+    mkdir -p "$folder/broker"
+    exec {broker_log}< <(cd "$folder/broker" && run "mqtt-broker -v -p $port" </dev/null 2>&1)
     broker=$!
     wait_for_broker ' running$'
 }
 
 end_broker() {
     [[ $broker ]] || return 0
-    kill "$broker" && exec {broker_log}<&-
+    kill -s INT "$(program_of "$folder/broker" "$broker")" && exec {broker_log}<&-
     wait "$broker" 2>/dev/null
     broker=
 }
@@ -202,7 +226,7 @@ await_client() { # WINDOW COMMAND
     [[ $broker ]] || return 0
     wait_for_broker 'New client connected from .* as (.*) \(p[345],'
     client[$1]=${BASH_REMATCH[1]}
-    [[ $2 != mqtt-sub* ]] || wait_for_broker "Sending SUBACK to ${client[$1]}"
+    [[ $2 != @(mqtt-|mosquitto_)sub* ]] || wait_for_broker "Sending SUBACK to ${client[$1]}"
 }
 
 # Reads the log of the hidden broker up to a line that fits.
@@ -219,7 +243,7 @@ wait_for_broker() { # PATTERN
 
 # Whether a line is there on every computer: not so for its user, its addresses and IPv6.
 is_everywhere() { # LINE
-    [[ ! $1 =~ 'Info: running mqtt-broker as user:'|'a broker needs no rights of root'|'Opening ipv6 listen socket'|'Other computers can use:' ]]
+    [[ ! $1 =~ 'Info: running mqtt-broker as user:'|'a broker needs no rights of root'|'Opening ipv6 listen socket'|'Other computers can use:'|'netsh advfirewall' ]]
 }
 
 # A line without what differs from run to run.
@@ -283,7 +307,10 @@ play() {
 
 clean_up() {
     local one
-    for one in "${pid[@]}" $broker; do kill -s KILL "$one" 2>/dev/null; done
+    for one in "${!pid[@]}"; do
+        kill -s KILL "${pid[$one]}" "$(program_of "$folder/$one" "${pid[$one]}")" 2>/dev/null
+    done
+    [[ ! $broker ]] || kill -s KILL "$broker" "$(program_of "$folder/broker" "$broker")" 2>/dev/null
     rm -rf "$folder"
 }
 

@@ -28,7 +28,11 @@ const VIRTUAL: &[&str] = &[
 
 /// One line for each way in, or the reason why there is none. `ports` are those of `-p`.
 pub fn lines(config: &Config, ports: &[u16]) -> Vec<String> {
-    lines_for(config, ports, &interface_addresses())
+    let mut lines = lines_for(config, ports, &interface_addresses());
+    if !config.local_only && !lines.is_empty() {
+        lines.extend(firewall_advice());
+    }
+    lines
 }
 
 fn lines_for(config: &Config, ports: &[u16], addresses: &[IpAddr]) -> Vec<String> {
@@ -79,6 +83,23 @@ fn local_only_advice(config: &Config, ports: &[u16]) -> Vec<String> {
         )
     };
     vec![advice]
+}
+
+/// Windows lets nobody in whom its firewall does not know, and asks only once.
+#[cfg(windows)]
+fn firewall_advice() -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    Some(format!(
+        "If others time out, the firewall keeps them out. Allow it when Windows asks, or type as \
+         administrator: netsh advfirewall firewall add rule name=mqtt-broker dir=in action=allow \
+         program=\"{}\"",
+        program.display()
+    ))
+}
+
+#[cfg(not(windows))]
+fn firewall_advice() -> Option<String> {
+    None
 }
 
 /// Whether a client that calls `address` comes to this listener.

@@ -6,7 +6,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::process::ExitCode;
 
 /// Tells the second process that it is the second.
 const MARK: &str = "MQTT_BROKER_IN_BACKGROUND";
@@ -18,9 +17,9 @@ pub fn is_background() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Starts the same command in the background and waits until it listens or has failed.
+/// Starts the same command in the background and waits until it listens or has failed; gives its exit code.
 #[cfg(unix)]
-pub fn start(arguments: impl Iterator<Item = OsString>) -> io::Result<ExitCode> {
+pub fn start(arguments: impl Iterator<Item = OsString>) -> io::Result<u8> {
     use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
 
@@ -37,7 +36,7 @@ pub fn start(arguments: impl Iterator<Item = OsString>) -> io::Result<ExitCode> 
     for line in BufReader::new(output).lines() {
         let line = line?;
         if line == READY {
-            return Ok(ExitCode::SUCCESS);
+            return Ok(0);
         }
         println!("{line}");
     }
@@ -45,12 +44,12 @@ pub fn start(arguments: impl Iterator<Item = OsString>) -> io::Result<ExitCode> 
         .wait()?
         .code()
         .and_then(|code| u8::try_from(code).ok());
-    Ok(ExitCode::from(code.unwrap_or(1)))
+    Ok(code.unwrap_or(1))
 }
 
 /// Windows has no processes that leave their window.
 #[cfg(not(unix))]
-pub fn start(_arguments: impl Iterator<Item = OsString>) -> io::Result<ExitCode> {
+pub fn start(_arguments: impl Iterator<Item = OsString>) -> io::Result<u8> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -1,9 +1,10 @@
 //! The command line: what may be typed, and what is said when it is something else.
 
+use crate::service;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use mqtt_broker::log::program;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// How many ports may be given, as in Mosquitto.
@@ -37,8 +38,35 @@ pub struct Flags {
 pub enum Wish {
     /// Run, or check the configuration.
     Run(Flags),
+    /// Do something about the service, on Windows. The flags are those that it runs with.
+    Service(Task, Flags),
     /// Print this on standard output and end well.
     Print(String),
+}
+
+/// What can be done about a service of Windows, in Mosquitto's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Make one that starts with Windows.
+    Install,
+    /// Take it away.
+    Uninstall,
+    /// Be it. Only Windows' own service manager asks for this.
+    Run,
+}
+
+impl Task {
+    /// The task of this name.
+    fn named(argument: &OsStr) -> Option<Task> {
+        [
+            ("install", Task::Install),
+            ("uninstall", Task::Uninstall),
+            ("run", Task::Run),
+        ]
+        .into_iter()
+        .find(|(name, _)| argument == *name)
+        .map(|(_, task)| task)
+    }
 }
 
 /// Reads the arguments after the program's name. `note` gets remarks for the person who typed.
@@ -48,11 +76,22 @@ pub fn parse(
     arguments: impl Iterator<Item = OsString>,
     mut note: impl FnMut(&str),
 ) -> Result<Wish, String> {
-    let arguments: Vec<_> = arguments
+    let mut arguments: Vec<_> = arguments
         .map(|argument| with_plain_dashes(argument, &mut note))
         .collect();
+    let task = match arguments.first().and_then(|first| Task::named(first)) {
+        Some(_) if !service::IS_POSSIBLE => return Err(NO_SERVICE.into()),
+        Some(task) => {
+            arguments.remove(0);
+            Some(task)
+        }
+        None => None,
+    };
     match command().try_get_matches_from(arguments) {
-        Ok(matches) => wish(&matches).map(Wish::Run),
+        Ok(matches) => wish(&matches).map(|flags| match task {
+            Some(task) => Wish::Service(task, flags),
+            None => Wish::Run(flags),
+        }),
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp => Ok(Wish::Print(error.to_string())),
             ErrorKind::DisplayVersion => Ok(Wish::Print(version())),
@@ -155,6 +194,12 @@ Examples:
   mqtt-broker -v                 try things out on this computer
   mqtt-broker -v --lan           a broker for everybody in the network
   mqtt-broker -v -c test.conf    a broker as described in a file";
+
+/// The answer to `install` where systemd or another manager does it.
+const NO_SERVICE: &str = "\
+Error: install, uninstall and run are about a service of Windows.
+  Here a service manager starts the broker as it is: examples/mqtt-broker.service is a unit for systemd.
+  In a window, until Ctrl-C: mqtt-broker -v";
 
 fn version() -> String {
     format!("{} {}\n", program(), env!("CARGO_PKG_VERSION"))
@@ -261,10 +306,8 @@ fn lone_word(word: &str) -> (String, String) {
     let what = format!("'{word}' stands alone.");
     let advice = if word.parse::<u16>().is_ok() {
         format!("To listen on that port, type: mqtt-broker -p {word}")
-    } else if ["install", "uninstall", "run"].contains(&word) {
-        "There is no service to install or run. The broker works in its window until Ctrl-C: \
-         mqtt-broker -v"
-            .into()
+    } else if Task::named(word.as_ref()).is_some() {
+        format!("It comes before all flags: mqtt-broker {word}")
     } else {
         format!("To read it as the configuration file, type: mqtt-broker -c {word}")
     };
@@ -390,7 +433,7 @@ mod tests {
         );
         check_error("-v test.conf", &["mqtt-broker -c test.conf"]);
         check_error("1884", &["mqtt-broker -p 1884"]);
-        check_error("install", &["no service"]);
+        check_error("-v install", &["before all flags", "mqtt-broker install"]);
         check_error("--verbos", &["no flag '--verbos'", "'--verbose'"]);
         check_error("-x", &["no flag '-x'", "--help"]);
         check_error("-p", &["nothing stands after --port", "-p 1883"]);
@@ -409,6 +452,19 @@ mod tests {
         check_error("--test-config", &["-c FILE --test-config"]);
         check_error("--tls-keylog", &["--tls-keylog"]);
         check_error(&"-p 1 ".repeat(11), &["10 times", "11 times"]);
+    }
+
+    #[test]
+    fn a_service_is_for_windows() {
+        if service::IS_POSSIBLE {
+            let Ok(Wish::Service(task, flags)) = parsed("install -c x.conf –v").0 else {
+                panic!("a task");
+            };
+            assert_eq!(task, Task::Install);
+            assert!(flags.verbose && flags.config == Some("x.conf".into()));
+        } else {
+            check_error("install", &["a service of Windows", "systemd"]);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The doors: sockets that listen, one listener of the configuration after the other.
 
+mod share;
 mod tcp;
 mod unix;
 

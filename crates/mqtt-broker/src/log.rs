@@ -30,7 +30,9 @@ pub fn program() -> &'static str {
         let stem = first
             .as_deref()
             .and_then(|path| Path::new(path).file_stem());
-        let is_model = stem.is_some_and(|stem| stem == "mosquitto");
+        // On Windows a `.cmd` file says by which name it calls the program: there links are for few.
+        let named = std::env::var_os("MQTT_CALLED_AS").is_some_and(|name| name == "mosquitto");
+        let is_model = named || stem.is_some_and(|stem| stem == "mosquitto");
         if is_model { "mosquitto" } else { "mqtt-broker" }
     });
     *NAME
@@ -310,7 +312,7 @@ fn colour_is_welcome() -> bool {
         return false;
     }
     #[cfg(windows)]
-    if colored::control::set_virtual_terminal(true).is_err() {
+    if enable_ansi_support::enable_ansi_support().is_err() {
         return false;
     }
     // `colored` looks at standard output alone, and the log is mostly on standard error.

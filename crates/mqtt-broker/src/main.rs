@@ -13,7 +13,7 @@ mod watch;
 
 use anyhow::Context;
 use cap::Cap;
-use flags::{Flags, Wish};
+use flags::{Flags, Task, Wish};
 use identity::Identity;
 use mqtt_broker::config::{Config, Faults, Loaded};
 use mqtt_broker::log::{Level, Levels, Line, Log, VERSION, program};
@@ -26,6 +26,8 @@ use std::alloc::System;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+/// All went well.
+const DONE: u8 = 0;
 /// The command line or the configuration is wrong.
 const WRONG_CONFIGURATION: u8 = 3;
 /// The broker could not start, or not go on.
@@ -47,7 +49,14 @@ static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
     match flags::parse(arguments, |note| eprintln!("{note}")) {
-        Ok(Wish::Run(flags)) => start(&flags),
+        Ok(Wish::Run(flags)) => ExitCode::from(start(&flags)),
+        Ok(Wish::Service(task, flags)) => match of_service(task, &flags) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(text) => {
+                eprintln!("{}", as_called(&text));
+                ExitCode::from(FAILED)
+            }
+        },
         Ok(Wish::Print(text)) => {
             print!("{}", as_called(&text));
             ExitCode::SUCCESS
@@ -64,37 +73,45 @@ fn as_called(text: &str) -> String {
     text.replace("mqtt-broker", program())
 }
 
-/// Everything up to the point where the broker could run.
-fn start(flags: &Flags) -> ExitCode {
+/// Installs, takes away or is the service. What would not start is not installed.
+fn of_service(task: Task, flags: &Flags) -> Result<(), String> {
+    if task == Task::Install {
+        load(flags).map_err(|faults| faults.to_string())?;
+    }
+    service::carry_out(task, flags, start)
+}
+
+/// Everything up to the point where the broker could run, and then the broker; gives the exit code.
+fn start(flags: &Flags) -> u8 {
     let loaded = match load(flags) {
         Ok(loaded) => loaded,
         Err(faults) => {
-            eprintln!("{faults}");
-            return ExitCode::from(WRONG_CONFIGURATION);
+            service::complain(&faults.to_string());
+            return WRONG_CONFIGURATION;
         }
     };
     let user = match identity::of(&loaded.config) {
         Ok(user) => user,
         Err(text) => {
-            eprintln!("{text}");
-            return ExitCode::from(WRONG_CONFIGURATION);
+            service::complain(&text);
+            return WRONG_CONFIGURATION;
         }
     };
     if flags.test_config {
         let mut log = Log::open(&Config::default());
         write_notes(&mut log, &loaded.notes);
         log.line(Line::ConfigOk);
-        return ExitCode::SUCCESS;
+        return DONE;
     }
     if let Some(path) = &flags.import {
         return match mqtt_broker::import(&loaded.config, path) {
             Ok(said) => {
                 println!("{said}");
-                ExitCode::SUCCESS
+                DONE
             }
             Err(said) => {
                 eprintln!("Error: {said}");
-                ExitCode::from(FAILED)
+                FAILED
             }
         };
     }
@@ -107,8 +124,8 @@ fn start(flags: &Flags) -> ExitCode {
     match serve(flags, loaded, user.as_ref()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("Error: {error:#}.");
-            ExitCode::from(FAILED)
+            service::complain(&format!("Error: {error:#}."));
+            FAILED
         }
     }
 }
@@ -126,6 +143,7 @@ fn load(flags: &Flags) -> Result<Loaded, Faults> {
     } else if flags.verbose {
         loaded.config.log_type = Levels::ALL;
     }
+    service::keep_log(&mut loaded.config);
     Ok(loaded)
 }
 
@@ -140,7 +158,7 @@ fn lan(ports: &[u16]) -> String {
 }
 
 /// Runs the broker until somebody stops it.
-fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Result<ExitCode> {
+fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Result<u8> {
     if daemon::is_background() {
         daemon::leave_group();
     }
@@ -161,7 +179,7 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
             Ok(broker) => broker,
             Err(error) => {
                 explain(&error, &way);
-                return Ok(ExitCode::from(FAILED));
+                return Ok(FAILED);
             }
         };
         broker.measure_heap(|| HEAP.allocated());
@@ -189,7 +207,7 @@ fn serve(flags: &Flags, loaded: Loaded, user: Option<&Identity>) -> anyhow::Resu
                 }
             })
             .await?;
-        Ok(ExitCode::SUCCESS)
+        Ok(DONE)
     })
 }
 
@@ -251,7 +269,7 @@ fn write_greeting(log: &mut Log, config: &Config, user: Option<&Identity>) {
 fn explain(error: &StartError, way: &Way) {
     if error.source.kind() == io::ErrorKind::AddrInUse {
         for line in port_owner::advice(error.port, way) {
-            eprintln!("{line}");
+            service::complain(&line);
         }
     }
 }

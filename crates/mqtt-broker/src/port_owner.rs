@@ -57,10 +57,7 @@ fn advice_about(port: u16, way: &Way, owner: Option<&Owner>) -> Vec<String> {
             process: Some(process),
         }) => {
             let name = name.as_deref().unwrap_or("a program");
-            let stop = match name {
-                "mosquitto" => format!("sudo systemctl stop mosquitto, or: kill {process}"),
-                _ => format!("kill {process}"),
-            };
+            let stop = system::stop(name, *process);
             vec![format!(
                 "Port {port} is in use by {name} (process {process}). To end it, type: {stop}"
             )]
@@ -86,12 +83,25 @@ fn advice_about(port: u16, way: &Way, owner: Option<&Owner>) -> Vec<String> {
     lines
 }
 
+/// How a program is ended on Unix; Mosquitto may be a service that would start it again.
+#[cfg(not(windows))]
+fn stop_on_unix(name: &str, process: u32) -> String {
+    match name {
+        "mosquitto" => format!("sudo systemctl stop mosquitto, or: kill {process}"),
+        _ => format!("kill {process}"),
+    }
+}
+
 #[cfg(target_os = "linux")]
 mod system {
     use super::Owner;
     use std::fs;
 
     pub(super) const SERVICE_ADVICE: Option<&str> = None;
+
+    pub(super) fn stop(name: &str, process: u32) -> String {
+        super::stop_on_unix(name, process)
+    }
 
     pub(super) fn look(port: u16) -> String {
         format!("sudo ss -ltnp 'sport = :{port}'")
@@ -155,18 +165,38 @@ mod system {
 mod system {
     use super::Owner;
 
+    use listeners::{Protocol, SocketState};
+
+    /// Only an administrator sees what a service listens on, so it is named without being seen.
     pub(super) const SERVICE_ADVICE: Option<&str> = Some(
         "If Mosquitto is installed, its service holds port 1883. To end it, type as administrator: net stop mosquitto",
     );
+
+    pub(super) fn stop(name: &str, process: u32) -> String {
+        match name.trim_end_matches(".exe") {
+            "mosquitto" => {
+                format!("net stop mosquitto (as administrator), or: taskkill /f /pid {process}")
+            }
+            "mqtt-broker" => format!("Ctrl-C in its window, or: taskkill /f /pid {process}"),
+            _ => format!("taskkill /f /pid {process}"),
+        }
+    }
 
     pub(super) fn look(port: u16) -> String {
         format!("netstat -ano | findstr :{port}")
     }
 
-    /// Windows tells this through calls that only unsafe code can make, so people are told how
-    /// to look for themselves.
-    pub(super) fn owner(_port: u16) -> Option<Owner> {
-        None
+    /// The program in Windows' table of connections (`GetExtendedTcpTable`) that listens there.
+    pub(super) fn owner(port: u16) -> Option<Owner> {
+        let found = listeners::get_all().ok()?.into_iter().find(|one| {
+            one.protocol == Protocol::TCP
+                && one.state == SocketState::Listen
+                && one.socket.port() == port
+        })?;
+        Some(Owner {
+            name: (!found.process.name.is_empty()).then_some(found.process.name),
+            process: Some(found.process.pid),
+        })
     }
 }
 
@@ -175,6 +205,10 @@ mod system {
     use super::Owner;
 
     pub(super) const SERVICE_ADVICE: Option<&str> = None;
+
+    pub(super) fn stop(name: &str, process: u32) -> String {
+        super::stop_on_unix(name, process)
+    }
 
     pub(super) fn look(port: u16) -> String {
         format!("sudo lsof -nP -iTCP:{port} -sTCP:LISTEN")
@@ -189,7 +223,7 @@ mod system {
 mod tests {
     use super::*;
 
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     #[test]
     fn our_own_port_is_found() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -223,10 +257,14 @@ mod tests {
         };
         let way = Way::of(&flags, &Config::default());
         let lines = advice_about(1883, &way, Some(&owner));
+        let stop = if cfg!(windows) {
+            "net stop mosquitto (as administrator), or: taskkill /f /pid 42"
+        } else {
+            "sudo systemctl stop mosquitto, or: kill 42"
+        };
         assert_eq!(
             lines[0],
-            "Port 1883 is in use by mosquitto (process 42). To end it, type: sudo systemctl stop \
-             mosquitto, or: kill 42"
+            format!("Port 1883 is in use by mosquitto (process 42). To end it, type: {stop}")
         );
         assert_eq!(
             lines.last().expect("lines"),

@@ -1,4 +1,11 @@
-//! What a service manager such as systemd is told: that the broker is ready, lives, and ends.
+//! What a service manager is told: that the broker is ready, lives, and ends. One such as systemd hears
+//! it through a socket; on Windows the broker can be installed as one.
+
+#[cfg(windows)]
+mod windows;
+
+#[cfg(windows)]
+pub use windows::{carry_out, complain, has_begun, keep_log, stopped};
 
 use std::time::Duration;
 
@@ -30,9 +37,35 @@ impl ServiceManager {
         if let Some(socket) = &self.socket {
             let _ = socket.send(what.as_bytes());
         }
-        #[cfg(not(unix))]
-        let _ = what;
+        #[cfg(windows)]
+        windows::tell(what);
     }
+}
+
+/// Whether `install`, `uninstall` and `run` mean something here.
+pub const IS_POSSIBLE: bool = cfg!(windows);
+
+#[cfg(not(windows))]
+pub use elsewhere::{carry_out, complain, keep_log};
+
+/// Systems whose service managers start a program as anybody would.
+#[cfg(not(windows))]
+mod elsewhere {
+    use crate::flags::{Flags, Task};
+    use mqtt_broker::config::Config;
+
+    /// Does nothing: the flags of such a task are refused.
+    pub fn carry_out(_task: Task, _flags: &Flags, _run: fn(&Flags) -> u8) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Says on standard error why the broker does not run.
+    pub fn complain(text: &str) {
+        eprintln!("{text}");
+    }
+
+    /// Does nothing: whoever starts the broker keeps what it says.
+    pub fn keep_log(_config: &mut Config) {}
 }
 
 #[cfg(unix)]

@@ -93,11 +93,13 @@ mod system {
 #[cfg(windows)]
 mod system {
     use super::Signal as Wish;
+    use crate::service;
     use crate::watch::Watch;
     use std::io;
     use std::path::Path;
     use tokio::signal::windows::{
-        CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
+        CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close,
+        ctrl_logoff, ctrl_shutdown,
     };
 
     /// Windows has no signals; it tells a console program what happens to its window.
@@ -105,6 +107,7 @@ mod system {
         ctrl_c: CtrlC,
         ctrl_break: CtrlBreak,
         close: CtrlClose,
+        logoff: CtrlLogoff,
         shutdown: CtrlShutdown,
         configuration: Option<Watch>,
     }
@@ -115,6 +118,7 @@ mod system {
                 ctrl_c: ctrl_c()?,
                 ctrl_break: ctrl_break()?,
                 close: ctrl_close()?,
+                logoff: ctrl_logoff()?,
                 shutdown: ctrl_shutdown()?,
                 configuration: configuration.map(Watch::new),
             })
@@ -128,11 +132,19 @@ mod system {
                     None => std::future::pending().await,
                 }
             };
+            if service::has_begun() {
+                // A service sees people log off, and goes on for the others.
+                return tokio::select! {
+                    () = saved => Wish::Reload,
+                    () = service::stopped() => Wish::Stop,
+                };
+            }
             tokio::select! {
                 () = saved => return Wish::Reload,
                 _ = self.ctrl_c.recv() => {}
                 _ = self.ctrl_break.recv() => {}
                 _ = self.close.recv() => {}
+                _ = self.logoff.recv() => {}
                 _ = self.shutdown.recv() => {}
             }
             Wish::Stop

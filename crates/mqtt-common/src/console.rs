@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use colored::Colorize;
 
+use crate::system;
+
 /// Where errors and notes go.
 #[derive(Debug, Clone)]
 pub struct Console {
@@ -16,13 +18,13 @@ impl Console {
     pub fn new(quiet: bool) -> Console {
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        let colour = io::stderr().is_terminal() && !no_color;
+        let (stderr, stdout) = (io::stderr().is_terminal(), io::stdout().is_terminal());
+        // Asked for `--watch`, too, which needs more than colours.
+        let escapes = (stderr || stdout) && system::understands_escapes();
+        let colour = stderr && escapes && !no_color;
         // The crate looks at stdout on its own, and either may be a pipe while the other is a
         // terminal. Who writes to a pipe uses no colours.
-        colored::control::set_override(!no_color && (colour || io::stdout().is_terminal()));
-        // An old console shows escapes as text if it cannot do better; it stays as it is then.
-        #[cfg(windows)]
-        let _ = colored::control::set_virtual_terminal(true);
+        colored::control::set_override(!no_color && escapes);
         Console { quiet, colour }
     }
 

@@ -18,9 +18,11 @@ pub mod record;
 pub mod screen;
 pub mod show;
 pub mod signals;
+pub mod system;
 pub mod trace;
 pub mod value;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -29,14 +31,19 @@ use exit::Exit;
 use flags::table::Program;
 use flags::{Parsed, Said, UsageError};
 
+/// The variable in which a `.cmd` file says by which name it calls a program: on Windows not everybody
+/// may make links.
+const CALLED_AS: &str = "MQTT_CALLED_AS";
+
 /// Runs a client: reads the command line, finds its `meaning`, and does the `work` on a runtime.
 pub fn run<O>(
     program: Program,
     meaning: impl FnOnce(&Said) -> Result<O, UsageError>,
     work: impl AsyncFnOnce(O, Console) -> Exit,
 ) -> ExitCode {
-    let name = flags::arguments::called_as(std::env::args_os().next().as_deref(), program);
-    let understood = flags::parse(program, std::env::args_os()).and_then(|parsed| match parsed {
+    let arguments = arguments(program);
+    let name = flags::arguments::called_as(arguments.first().map(AsRef::as_ref), program);
+    let understood = flags::parse(program, arguments).and_then(|parsed| match parsed {
         Parsed::Said(mut said) => {
             flags::files::add(&mut said, |variable| std::env::var_os(variable))?;
             let console = Console::new(said.has("quiet"));
@@ -62,6 +69,16 @@ pub fn run<O>(
             Exit::USAGE.into()
         }
     }
+}
+
+/// The command line, beginning with the name that the program was called by.
+fn arguments(program: Program) -> Vec<OsString> {
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    let model = std::env::var_os(CALLED_AS).filter(|name| name == program.model());
+    if let (Some(first), Some(model)) = (arguments.first_mut(), model) {
+        *first = model;
+    }
+    arguments
 }
 
 fn on_a_runtime(work: impl Future<Output = Exit>) -> Exit {

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::system;
+
 /// More than this is written at once, whatever is still waiting.
 const BLOCK: usize = 64 * 1024;
 
@@ -71,7 +73,7 @@ impl Screen {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
-        let written = if self.terminal && cfg!(windows) {
+        let written = if self.terminal && system::IS_WINDOWS {
             stdout.write_all(String::from_utf8_lossy(&self.buffer).as_bytes())
         } else {
             stdout.write_all(&self.buffer)

@@ -8,11 +8,7 @@ pub struct Signals {
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 3],
     #[cfg(windows)]
-    ctrl_c: tokio::signal::windows::CtrlC,
-    #[cfg(windows)]
-    ctrl_break: tokio::signal::windows::CtrlBreak,
-    #[cfg(windows)]
-    ctrl_close: tokio::signal::windows::CtrlClose,
+    events: windows::Events,
 }
 
 #[cfg(unix)]
@@ -52,20 +48,55 @@ impl Signals {
     /// # Errors
     /// The system's, if it does not let us.
     pub fn new() -> io::Result<Signals> {
-        use tokio::signal::windows;
         Ok(Signals {
-            ctrl_c: windows::ctrl_c()?,
-            ctrl_break: windows::ctrl_break()?,
-            ctrl_close: windows::ctrl_close()?,
+            events: windows::Events::new()?,
         })
     }
 
     /// Waits for the wish. May be dropped and called again.
     pub async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.ctrl_c.recv() => {}
-            _ = self.ctrl_break.recv() => {}
-            _ = self.ctrl_close.recv() => {}
+        self.events.any().await;
+    }
+}
+
+/// What a console tells its programs. After the last three Windows waits for a few seconds until the
+/// program has ended, and then ends it.
+#[cfg(windows)]
+mod windows {
+    use std::io;
+    use tokio::signal::windows::{
+        CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close,
+        ctrl_logoff, ctrl_shutdown,
+    };
+
+    #[derive(Debug)]
+    pub(super) struct Events {
+        ctrl_c: CtrlC,
+        ctrl_break: CtrlBreak,
+        close: CtrlClose,
+        logoff: CtrlLogoff,
+        shutdown: CtrlShutdown,
+    }
+
+    impl Events {
+        pub(super) fn new() -> io::Result<Events> {
+            Ok(Events {
+                ctrl_c: ctrl_c()?,
+                ctrl_break: ctrl_break()?,
+                close: ctrl_close()?,
+                logoff: ctrl_logoff()?,
+                shutdown: ctrl_shutdown()?,
+            })
+        }
+
+        pub(super) async fn any(&mut self) {
+            tokio::select! {
+                _ = self.ctrl_c.recv() => {}
+                _ = self.ctrl_break.recv() => {}
+                _ = self.close.recv() => {}
+                _ = self.logoff.recv() => {}
+                _ = self.shutdown.recv() => {}
+            }
         }
     }
 }

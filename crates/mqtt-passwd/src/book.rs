@@ -1,6 +1,7 @@
 //! A password file as it is edited: its lines, with comments and order kept.
 
 use crate::hash::{Hash, HashError};
+use std::borrow::Cow;
 use thiserror::Error;
 
 /// The most bytes of a user name: MQTT can carry no more (MQTT 5, 1.5.4).
@@ -72,6 +73,26 @@ enum Entry {
     },
 }
 
+/// The text of a file that an editor or shell of Windows may have written: without a byte order mark, and
+/// UTF-16 as UTF-8.
+fn as_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let (join, rest): (fn([u8; 2]) -> u16, _) = match bytes {
+        [0xFF, 0xFE, rest @ ..] => (u16::from_le_bytes, rest),
+        [0xFE, 0xFF, rest @ ..] => (u16::from_be_bytes, rest),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => return rest.into(),
+        _ => return bytes.into(),
+    };
+    let units: Vec<u16> = rest
+        .chunks_exact(2)
+        .map(|pair| join([pair[0], pair[1]]))
+        .collect();
+    // What is no text stays none, and is refused with its line.
+    match String::from_utf16(&units) {
+        Ok(text) => text.into_bytes().into(),
+        Err(_) => bytes.into(),
+    }
+}
+
 /// The lines of a password file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Book {
@@ -84,7 +105,7 @@ impl Book {
     /// # Errors
     /// The first line that is neither a comment nor a user.
     pub fn parse(bytes: &[u8]) -> Result<Book, BookError> {
-        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+        let bytes = &as_utf8(bytes);
         let mut entries = Vec::new();
         for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
             let line = str::from_utf8(line).map_err(|_| BookError::NotText(index + 1))?;
@@ -211,6 +232,21 @@ mod tests {
         assert!(book.remove("alice"));
         assert!(!book.remove("alice"));
         assert_eq!(book.text(), expected.replace("alice:y\n", ""));
+    }
+
+    #[test]
+    fn files_of_windows_are_read_whatever_their_encoding() {
+        let text = "\u{feff}# lab\r\nΕλένη:x\r\n";
+        let units = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+        let (little, big): (Vec<u8>, Vec<u8>) = (units(u16::to_le_bytes), units(u16::to_be_bytes));
+        for bytes in [text.as_bytes(), &little, &big] {
+            let book = Book::parse(bytes).expect("a book");
+            assert_eq!(book.text(), "# lab\nΕλένη:x\n");
+        }
+        assert_eq!(
+            Book::parse(b"\xFF\xFE\x34\xD8\n\0"),
+            Err(BookError::NotText(1))
+        );
     }
 
     #[test]

@@ -51,6 +51,10 @@ fn as_called(text: &str) -> String {
 
 /// The name of the program: its own, or that of Mosquitto's if it was called by that.
 fn name() -> &'static str {
+    let called_as = std::env::var_os("MQTT_CALLED_AS");
+    if called_as.is_some_and(|name| name == "mosquitto_passwd") {
+        return "mosquitto_passwd";
+    }
     let first = std::env::args_os().next();
     let stem = first
         .as_deref()

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::thread;
 
+use crate::encoding::Decoder;
 use tokio::sync::mpsc;
 
 /// How much is read at once.
@@ -28,13 +29,24 @@ impl Input {
     pub fn new(mut from: impl Read + Send + 'static) -> Input {
         let (sender, blocks) = mpsc::channel(AHEAD);
         thread::spawn(move || {
+            let mut decoder = Decoder::default();
             loop {
                 let mut block = vec![0; BLOCK];
                 let result = match from.read(&mut block) {
-                    Ok(0) => return,
+                    Ok(0) => {
+                        let rest = decoder.end();
+                        if !rest.is_empty() {
+                            // Nobody waits for it any more if this fails.
+                            let _ = sender.blocking_send(Ok(rest));
+                        }
+                        return;
+                    }
                     Ok(count) => {
                         block.truncate(count);
-                        Ok(block)
+                        match decoder.decode(block) {
+                            nothing if nothing.is_empty() => continue,
+                            text => Ok(text),
+                        }
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) => Err(error),

@@ -1,5 +1,6 @@
 //! Publishes messages to an MQTT broker.
 
+mod encoding;
 mod input;
 mod options;
 mod outgoing;

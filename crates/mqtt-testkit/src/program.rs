@@ -262,6 +262,7 @@ fn command<A: AsRef<OsStr>>(
         "USERPROFILE",
         "APPDATA",
         "MQTT_PASSWORD",
+        "MQTT_CALLED_AS",
     ] {
         command.env_remove(name);
     }

@@ -316,6 +316,9 @@ impl Reader {
         match outcome {
             Ok(()) => {
                 if (row.whole_line)() {
+                    if (row.takes)().starts_with("a path") {
+                        self.note_quotes(name, value);
+                    }
                     if (row.once)() && value.contains(" #") {
                         self.caution(&format!(
                             "what follows the # is part of the value of '{name}': {value}"
@@ -337,6 +340,17 @@ impl Reader {
             }
         }
         false
+    }
+
+    /// Says that quotes around a path were taken away: people on Windows are used to need them.
+    fn note_quotes(&mut self, name: &str, value: &str) {
+        let path = super::value::unquoted(value);
+        if path != value {
+            let Place { file, line, .. } = &self.place;
+            let what =
+                format!("{file}:{line}: read as '{name} {path}'. A path needs no quotes here");
+            self.note(Line::Advice { what: &what });
+        }
     }
 
     fn refuse(

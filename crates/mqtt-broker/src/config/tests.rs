@@ -351,6 +351,20 @@ fn old_options_are_noted_in_the_words_of_mosquitto() {
 }
 
 #[test]
+fn quotes_around_a_path_are_taken_away_and_noted() {
+    let text = r#"persistence_location "C:\My Files\mqtt\""#;
+    let loaded = Loaded::from_text("x", text, &[]).expect("a path");
+    assert_eq!(
+        loaded.config.persistence_location,
+        Some(r"C:\My Files\mqtt\".into())
+    );
+    assert_eq!(
+        loaded.notes[0].1,
+        r"x:1: read as 'persistence_location C:\My Files\mqtt\'. A path needs no quotes here"
+    );
+}
+
+#[test]
 fn a_comment_after_a_path_is_pointed_out() {
     let loaded = Loaded::from_text("x", "pid_file /tmp/x.pid # mine", &[]).expect("a path");
     assert_eq!(loaded.config.pid_file, Some("/tmp/x.pid # mine".into()));

@@ -1,6 +1,6 @@
 //! TCP doors: which addresses a listener means, and sockets that listen on them.
 
-use super::{BACKLOG, StartError};
+use super::{BACKLOG, StartError, share};
 use crate::config::{Listener, Protocol as Spoken, SocketDomain};
 use crate::log::{Line, Log};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -139,9 +139,7 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
         // IPv4 has a socket of its own, so that the log shows IPv4 addresses as such.
         socket.set_only_v6(true)?;
     }
-    // On Windows this option would let a second broker take over half of the clients.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
+    share::settle(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;

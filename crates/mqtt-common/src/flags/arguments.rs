@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::UsageError;
 use super::table::{FLAGS, Flag, JSON, PROPERTY, PROPERTY_VALUES, Program, USER_PROPERTY};
+use crate::system;
 
 /// What word processors and slides make of `-` and `--`: hyphen, non-breaking hyphen, figure dash,
 /// en dash, em dash, horizontal bar, minus.
@@ -37,7 +38,7 @@ pub fn repair(
     let mut notes = Vec::new();
     let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {
-        if cfg!(windows) {
+        if system::IS_WINDOWS {
             notes.extend(quote_note(&argument));
         }
         let fixed = argument
@@ -61,7 +62,8 @@ pub fn repair(
             JSON => repaired.extend(pairs(flag, &mut arguments)),
             _ => repaired.extend(arguments.next()),
         }
-        if cfg!(windows) {
+        // In a pair of `--json` single quotes have a meaning of their own.
+        if system::IS_WINDOWS && flag.long != JSON {
             notes.extend(
                 repaired[from..]
                     .iter()

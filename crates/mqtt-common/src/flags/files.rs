@@ -10,6 +10,7 @@ use clap::Command;
 use super::said::Origin;
 use super::table::{JSON, PROPERTY, PROPERTY_VALUES, Program};
 use super::{Given, POSITIONAL, Said, UsageError, arguments, command, read};
+use crate::system;
 
 /// The flag that names an options file.
 const FLAG: &str = "options-file";
@@ -64,7 +65,7 @@ fn default(
     program: Program,
     environment: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Option<(PathBuf, Vec<u8>)>, UsageError> {
-    for path in candidates(program, cfg!(windows), environment) {
+    for path in candidates(program, system::IS_WINDOWS, environment) {
         // A folder of that name may belong to another program.
         if !path.is_file() {
             continue;
@@ -231,23 +232,14 @@ fn is_value_of_property(words: &[OsString]) -> bool {
     words.len() == PROPERTY_VALUES - 1 && words[2] != super::table::USER_PROPERTY
 }
 
-#[cfg(unix)]
-#[allow(clippy::unnecessary_wraps)]
 fn os_string(bytes: &[u8]) -> Result<OsString, UsageError> {
-    use std::os::unix::ffi::OsStringExt;
-    Ok(OsString::from_vec(bytes.to_vec()))
-}
-
-#[cfg(not(unix))]
-fn os_string(bytes: &[u8]) -> Result<OsString, UsageError> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text.into()),
-        Err(_) => Err(UsageError::new(format!(
+    system::argument_of(bytes).ok_or_else(|| {
+        UsageError::new(format!(
             "'{}' is not Unicode text",
             String::from_utf8_lossy(bytes)
         ))
-        .hint("Save the file as UTF-8.")),
-    }
+        .hint("Save the file as UTF-8.")
+    })
 }
 
 #[cfg(test)]

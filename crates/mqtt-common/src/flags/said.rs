@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::rc::Rc;
 
+use crate::system;
+
 use super::commands::Called;
 use super::table::{FLAGS, Flag, Program};
 use super::{POSITIONAL, UsageError};
@@ -233,17 +235,6 @@ fn not_text(program: Program, long: &str, value: &OsStr) -> UsageError {
     .hint("Check the encoding of your terminal or script; it should be UTF-8.")
 }
 
-#[cfg(unix)]
-#[allow(clippy::unnecessary_wraps)]
-fn raw_bytes(_program: Program, _long: &str, value: &OsStr) -> Result<Vec<u8>, UsageError> {
-    use std::os::unix::ffi::OsStrExt;
-    Ok(value.as_bytes().to_vec())
-}
-
-#[cfg(not(unix))]
 fn raw_bytes(program: Program, long: &str, value: &OsStr) -> Result<Vec<u8>, UsageError> {
-    match value.to_str() {
-        Some(text) => Ok(text.as_bytes().to_vec()),
-        None => Err(not_text(program, long, value)),
-    }
+    system::bytes_of(value).ok_or_else(|| not_text(program, long, value))
 }

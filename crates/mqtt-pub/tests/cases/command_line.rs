@@ -126,6 +126,38 @@ fn an_options_file_is_read_first_and_the_command_line_wins() {
     running.expect_success();
 }
 
+#[cfg(windows)]
+#[test]
+fn a_default_file_is_ours_or_else_mosquittos() {
+    let broker = FakeBroker::new();
+    let file = |topic: &str| {
+        format!(
+            "-p {}\r\n-h 127.0.0.1\r\n-t {topic}\r\n-n\r\n",
+            broker.port()
+        )
+    };
+    let places = [
+        ("my home/mosquitto_pub.conf", "mosquittos"),
+        ("my home/mqtt-pub.conf", "at/home"),
+        ("my data/mqtt-pub.conf", "roaming"),
+    ];
+    // Each is found before those in front of it.
+    for count in 1..=places.len() {
+        let mut desk = Desk::new("");
+        for (place, topic) in &places[..count] {
+            desk = desk.file(place, file(topic));
+        }
+        let folder = desk.folder().to_owned();
+        let running = desk
+            .variable("USERPROFILE", folder.join("my home"))
+            .variable("APPDATA", folder.join("my data"))
+            .start();
+        expect_message(&broker, places[count - 1].1, b"");
+        running.expect_success();
+    }
+}
+
+#[cfg(unix)]
 #[test]
 fn a_default_file_is_ours_or_else_mosquittos() {
     let broker = FakeBroker::new();
@@ -342,6 +374,20 @@ fn scripts_for_shells_and_the_manual_page_are_printed() {
     }
     let unknown = start_with(["--completion", "tcsh"]).finish();
     assert_eq!(unknown.code, 1);
+}
+
+/// The `.cmd` files of the zip for Windows say in a variable which name was typed.
+#[test]
+fn a_variable_may_say_by_which_name_a_program_was_called() {
+    for (name, expected) in [
+        ("mosquitto_pub", "mosquitto_pub "),
+        ("mosquitto_sub", "mqtt-pub "),
+    ] {
+        let ended = Desk::new("--version")
+            .variable("MQTT_CALLED_AS", name)
+            .finish();
+        assert!(ended.stdout.starts_with(expected), "{name}: {ended:?}");
+    }
 }
 
 #[cfg(unix)]

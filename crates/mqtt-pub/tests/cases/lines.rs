@@ -16,6 +16,25 @@ fn each_line_is_a_message_without_its_end() {
     expect_success(&program.finish());
 }
 
+/// Notepad writes a byte order mark, and PowerShell 5 UTF-16.
+#[test]
+fn lines_of_windows_are_read_whatever_their_encoding() {
+    let text = "\u{feff}Γειά\r\nσου";
+    let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for input in [text.as_bytes(), &units] {
+        let broker = FakeBroker::new();
+        let mut program = start(&broker, "-t t -l");
+        let mut connection = broker.connected(ACCEPTED);
+        program.write(input);
+        program.end_input();
+        for line in ["Γειά", "σου"] {
+            connection.expect(&publish(0x30, "t", None, line.as_bytes()));
+        }
+        connection.expect_disconnect();
+        expect_success(&program.finish());
+    }
+}
+
 #[test]
 fn a_line_leaves_as_soon_as_it_is_typed() {
     let broker = FakeBroker::new();

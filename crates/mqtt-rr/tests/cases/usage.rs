@@ -53,7 +53,7 @@ fn help_and_version_go_to_stdout_and_are_no_failure() {
 #[test]
 fn quiet_says_nothing() {
     let broker = FakeBroker::new();
-    let program = start(&broker, "-t q -e a -m x --quiet -W 0.1");
+    let program = start(&broker, "-t q -e a -m x --quiet -W 1");
     let _connection = asked(&broker);
     let ended = program.finish();
     assert_eq!((ended.code, ended.stderr.as_str()), (27, ""));

@@ -9,7 +9,7 @@ use crate::log::{Line, Log};
 use std::io;
 use thiserror::Error;
 
-pub(crate) use unix::UnixDoor;
+pub(crate) use unix::{HAS_UNIX_SOCKETS, UnixDoor};
 
 /// Connections that the system keeps for us while we are busy.
 const BACKLOG: i32 = 1024;

@@ -38,6 +38,9 @@ pub fn program() -> &'static str {
     *NAME
 }
 
+/// Whether the system has a daemon that keeps logs.
+pub const HAS_SYSLOG: bool = cfg!(unix);
+
 /// Its version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 

@@ -182,6 +182,7 @@ mod system {
         }
     }
 
+    /// Windows reserves ranges of ports for itself now and then; nobody is seen to listen there.
     pub(super) fn look(port: u16) -> String {
         format!("netstat -ano | findstr :{port}")
     }

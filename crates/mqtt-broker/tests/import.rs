@@ -1,5 +1,10 @@
 //! Sessions and retained messages brought over from Mosquitto's own database.
 
+#![cfg_attr(
+    not(unix),
+    allow(dead_code, unused_imports, reason = "Mosquitto is ended by a signal")
+)]
+
 use mqtt_proto::{Connect, Packet, PropertiesBuf, Property, QoS, Version};
 use mqtt_testkit::broker::free_port;
 use mqtt_testkit::peer::RawPeer;

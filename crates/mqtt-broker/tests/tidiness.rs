@@ -94,3 +94,49 @@ fn the_engine_does_no_io_and_has_no_clock() {
         }
     }
 }
+
+/// Whether a line asks for which operating system it is compiled.
+fn asks_for_the_system(line: &str) -> bool {
+    line.contains("cfg")
+        && ["windows", "unix", "target_os"]
+            .iter()
+            .any(|system| line.contains(system))
+}
+
+/// The table in docs/ARCHITECTURE.md, and the modules that it names.
+#[test]
+fn only_the_modules_that_are_named_ask_for_the_system() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(crates.join("../docs/ARCHITECTURE.md")).expect("it is there");
+    let (_, table) = page
+        .split_once("## What depends on the operating system")
+        .expect("the heading");
+    let (table, _) = table.split_once("\n## ").expect("another heading");
+    let named: Vec<&str> = table
+        .split('`')
+        .filter(|word| word.starts_with("mqtt-") && word.ends_with(".rs"))
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&crates).expect("the folder is there") {
+        let source = entry.expect("it can be read").path().join("src");
+        if source.is_dir() {
+            rust_files(&source, &mut found);
+        }
+    }
+    let mut asking = Vec::new();
+    for path in found {
+        let text = fs::read_to_string(&path).expect("it is text");
+        // In a source, its own tests are at the end.
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        if program.lines().any(asks_for_the_system) {
+            let name = path.strip_prefix(&crates).expect("it is below");
+            asking.push(name.to_string_lossy().replace('\\', "/"));
+        }
+    }
+    asking.sort_unstable();
+    let mut named: Vec<String> = named.into_iter().map(Into::into).collect();
+    named.sort_unstable();
+    assert_eq!(asking, named);
+}

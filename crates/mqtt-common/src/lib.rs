@@ -74,7 +74,10 @@ pub fn run<O>(
 /// The command line, beginning with the name that the program was called by.
 fn arguments(program: Program) -> Vec<OsString> {
     let mut arguments: Vec<_> = std::env::args_os().collect();
-    let model = std::env::var_os(CALLED_AS).filter(|name| name == program.model());
+    let model = std::env::var_os(CALLED_AS).filter(|name| {
+        name.to_str()
+            .is_some_and(|name| Some(name) == program.model())
+    });
     if let (Some(first), Some(model)) = (arguments.first_mut(), model) {
         *first = model;
     }

@@ -467,7 +467,7 @@ impl Reader {
                 "port 0 stands for a Unix socket, and its path is missing.",
                 "Type: listener 0 /run/mqtt-broker.sock",
             )
-        } else if cfg!(not(unix)) {
+        } else if !crate::listener::HAS_UNIX_SOCKETS {
             (
                 "this system has no Unix sockets.",
                 "A port on this computer alone does the same: listener 1883 127.0.0.1",

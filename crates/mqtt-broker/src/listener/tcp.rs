@@ -139,8 +139,7 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
         // IPv4 has a socket of its own, so that the log shows IPv4 addresses as such.
         socket.set_only_v6(true)?;
     }
-    share::settle(&socket)?;
-    socket.bind(&address.into())?;
+    share::bind(&socket, address)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())

@@ -1,5 +1,8 @@
 //! Unix doors: a socket in the file system, taken over from a broker that died and removed at the end.
 
+/// Whether the system has them.
+pub(crate) const HAS_UNIX_SOCKETS: bool = cfg!(unix);
+
 #[cfg(not(unix))]
 pub(crate) use none::UnixDoor;
 #[cfg(unix)]

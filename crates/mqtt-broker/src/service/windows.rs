@@ -105,6 +105,8 @@ pub fn complain(text: &str) {
 pub fn keep_log(config: &mut Config) {
     let wanted = &mut config.log_dest;
     if has_begun() && wanted.file.is_none() && (wanted.stderr || wanted.stdout) {
+        // It is there since the installation, unless somebody has tidied up. What fails is said there.
+        let _ = std::fs::create_dir_all(data_folder());
         wanted.file = Some(log_file());
     }
 }

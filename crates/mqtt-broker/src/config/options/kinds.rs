@@ -389,7 +389,7 @@ impl Kind for Destinations {
             "stdout" => chosen.stdout = true,
             "stderr" => chosen.stderr = true,
             "topic" => chosen.topic = true,
-            "syslog" if cfg!(windows) => {
+            "syslog" if !crate::log::HAS_SYSLOG => {
                 return Err(Wrong::Skipped(
                     "Windows has no syslog; `log_dest file PATH` keeps the log",
                 ));

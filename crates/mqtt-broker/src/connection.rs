@@ -61,7 +61,7 @@ struct Driver<S> {
     key: ConnectionKey,
     /// The beginning of a packet.
     inbox: BytesMut,
-    /// Whether the inbox waits for the answer to CONNECT, or has waited.
+    /// Whether whole packets may lie in the inbox, which had to wait.
     is_held: bool,
     state: State,
 }
@@ -119,8 +119,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             // Whoever does not read its answers is not asked for more questions.
             return Poll::Pending;
         }
-        if core.engine.is_asking(self.key) {
-            // What comes behind CONNECT waits until it is decided.
+        if core.engine.is_asking(self.key) || core.engine.is_paused(self.key) {
+            // What comes behind CONNECT waits until it is decided, and what comes behind a message
+            // until its subscriber has caught up.
             return Poll::Pending;
         }
         if std::mem::take(&mut self.is_held) {
@@ -140,16 +141,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Hands over what came behind CONNECT while that was being decided.
+    /// Hands over what came before the connection had to wait, which now has an end.
     fn take_held(&mut self, core: &mut Core) {
         let held = std::mem::take(&mut self.inbox);
         let used = core.receive(self.key, &held, None);
+        self.is_held = core.engine.is_paused(self.key);
         self.inbox.extend_from_slice(&held[used..]);
     }
 
     /// Reads what came before the connection broke, to its last byte.
     fn poll_last_words(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<End> {
         while !core.engine.is_closing(self.key) && !core.engine.is_asking(self.key) {
+            if core.engine.is_paused(self.key) {
+                return Poll::Pending;
+            }
+            if std::mem::take(&mut self.is_held) {
+                self.take_held(core);
+                continue;
+            }
             match self.poll_read(core, cx) {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(_) => break,
@@ -173,7 +182,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         while core.engine.outbox(self.key).ready() > 0 {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = core.engine.outbox(self.key).slices(&mut slices);
-            let written = Pin::new(&mut self.socket).poll_write_vectored(cx, &slices[..count]);
+            let socket = Pin::new(&mut self.socket);
+            let written = match &slices[..count] {
+                // The system does less for one piece if it is not told that it might be several.
+                [only] => socket.poll_write(cx, only),
+                several => socket.poll_write_vectored(cx, several),
+            };
             match ready!(written) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(count) => core.wrote(self.key, count),
@@ -229,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let result = match polled {
             Poll::Ready(Ok(())) if filled.len() > kept => {
                 let used = core.receive(self.key, filled, None);
-                self.is_held = core.engine.is_asking(self.key);
+                self.is_held = core.engine.is_asking(self.key) || core.engine.is_paused(self.key);
                 self.inbox.clear();
                 if used < filled.len() {
                     self.inbox.extend_from_slice(&filled[used..]);

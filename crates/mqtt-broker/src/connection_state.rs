@@ -1,5 +1,6 @@
 //! What the engine knows of one network connection.
 
+use crate::engine::congestion::Pace;
 use crate::outbox::Outbox;
 use crate::peer::Peer;
 use crate::session::SessionKey;
@@ -53,6 +54,10 @@ pub struct Connection {
     pub version: Version,
     /// Whether it is in the list of connections that have something to write.
     pub is_dirty: bool,
+    /// Whether it is not read from, because it publishes to somebody who is behind.
+    pub is_paused: bool,
+    /// How it keeps up itself.
+    pub pace: Pace,
     /// When the last packet came.
     pub last_heard: Time,
     /// One and a half times the keep alive, in milliseconds; 0 is off [MQTT-3.1.2-22].

@@ -21,6 +21,7 @@
 mod access;
 mod admit;
 pub mod behind;
+pub mod congestion;
 mod connect;
 mod deliver;
 mod disconnect;
@@ -29,6 +30,7 @@ mod logins;
 mod memory;
 mod mount;
 mod publish;
+mod receive;
 mod reload;
 pub mod restore;
 pub mod settings;
@@ -47,12 +49,8 @@ use crate::session::{Session, SessionKey};
 use crate::sys::{Census, Counters};
 use crate::time::Time;
 use crate::topics::{Target, Topics};
-use admit::Answer;
-use bytes::Bytes;
 pub use logins::Login;
-use mqtt_proto::{
-    DecodeError, Packet, PacketType, PropertiesBuf, ReasonCode, Version, decode, frame_length,
-};
+use mqtt_proto::{Packet, PropertiesBuf, ReasonCode, Version};
 use settings::Settings;
 use slab::Slab;
 use std::collections::HashMap;
@@ -86,6 +84,10 @@ pub struct Engine {
     logins: logins::Logins,
     /// Whether memory is short.
     is_full: bool,
+    /// Subscribers that publishers wait for.
+    congested: Vec<congestion::Congestion>,
+    /// The one that whoever publishes now has to wait for.
+    pause_for: Option<ConnectionKey>,
     // Effects.
     dirty: Vec<ConnectionKey>,
     log: Vec<(Level, String)>,
@@ -147,6 +149,8 @@ impl Engine {
             durable: None,
             logins: logins::Logins::default(),
             is_full: false,
+            congested: Vec::new(),
+            pause_for: None,
             dirty: Vec::new(),
             log: Vec::new(),
             targets: Vec::new(),
@@ -262,6 +266,8 @@ impl Engine {
             listener: u16::try_from(listener).unwrap_or(u16::MAX),
             version: Version::V4,
             is_dirty: false,
+            is_paused: false,
+            pace: congestion::Pace::Even,
             last_heard: now,
             grace_ms: 0,
             max_packet_size: u32::MAX,
@@ -292,175 +298,6 @@ impl Engine {
     /// Who is at the other end of a connection.
     pub fn peer(&self, key: ConnectionKey) -> &Peer {
         &self.connections[key.0 as usize].peer
-    }
-
-    /// Bytes have come: handles every whole packet in them and returns how many bytes that took.
-    ///
-    /// What is left over is the beginning of a packet; hand it in again with more behind it.
-    /// `owner` is the buffer that `bytes` lie in, if large payloads may be kept in it instead
-    /// of being copied out.
-    pub fn receive(
-        &mut self,
-        now: Time,
-        key: ConnectionKey,
-        bytes: &[u8],
-        owner: Option<&Bytes>,
-    ) -> usize {
-        let mut used = 0;
-        while used < bytes.len() {
-            let connection = &self.connections[key.0 as usize];
-            let (version, stage) = (connection.version, connection.stage);
-            let rest = &bytes[used..];
-            let limit = self.settings.max_packet_size;
-            let handled = match stage {
-                Stage::Closing => return bytes.len(),
-                Stage::Asking => break,
-                Stage::Greeting if !may_be_connect(rest[0]) => {
-                    self.refuse_first_byte(key, rest[0]);
-                    Err(Close::silent(Ending::ProtocolError))
-                }
-                Stage::Live(_) if is_for_clients(rest[0]) => {
-                    match frame_length(rest, version, limit) {
-                        Ok(None) => break,
-                        // The shortest frame is all that a PINGRESP may have.
-                        Ok(Some(length)) if length > 2 && is_pingresp(rest[0]) => {
-                            self.refuse(key, "a PINGRESP with content");
-                            Err(Close::silent(Ending::MalformedPacket))
-                        }
-                        Ok(Some(_)) => Err(self.refuse(key, "a packet that only a server sends")),
-                        Err(error) => Err(self.refuse_bytes(key, stage, rest, error)),
-                    }
-                }
-                _ => match decode(rest, version, limit) {
-                    Ok(None) => break,
-                    Ok(Some((packet, length))) => {
-                        used += length;
-                        self.counters.messages_received += 1;
-                        let handled = self.handle_packet(now, key, &packet, owner);
-                        if self.is_asking(key) {
-                            self.keep_connect(now, key, &rest[..length]);
-                        }
-                        handled
-                    }
-                    Err(error) => Err(self.refuse_bytes(key, stage, rest, error)),
-                },
-            };
-            if let Err(close) = handled {
-                self.close(now, key, close);
-            }
-        }
-        self.counters.bytes_received += used as u64;
-        if used > 0 {
-            // A packet, not some bytes of one, is what shows that a client lives [MQTT-3.1.2-22].
-            self.connections[key.0 as usize].last_heard = now;
-        }
-        used
-    }
-
-    /// How many bytes the packet at the front of `bytes` has, where that can be told already.
-    pub fn packet_length(&self, key: ConnectionKey, bytes: &[u8]) -> Option<usize> {
-        let version = self.connections[key.0 as usize].version;
-        frame_length(bytes, version, self.settings.max_packet_size)
-            .ok()
-            .flatten()
-    }
-
-    fn handle_packet(
-        &mut self,
-        now: Time,
-        key: ConnectionKey,
-        packet: &Packet<'_>,
-        owner: Option<&Bytes>,
-    ) -> Handled {
-        let Stage::Live(session) = self.connections[key.0 as usize].stage else {
-            return match packet {
-                Packet::Connect(connect) => self.handle_connect(now, key, connect, Answer::Unasked),
-                _ => Err(Close::silent(Ending::ProtocolError)), // [MQTT-3.1.0-1]
-            };
-        };
-        match packet {
-            Packet::Connect(_) => {
-                let peer = self.connections[key.0 as usize].peer.address.clone();
-                self.log(Line::SecondConnect { peer: &peer });
-                Err(Close::PROTOCOL) // [MQTT-3.1.0-2]
-            }
-            Packet::Publish(publish) => self.handle_publish(now, key, session, publish, owner),
-            Packet::PubAck(ack) => self.handle_puback(now, session, ack),
-            Packet::PubRec(ack) => self.handle_pubrec(now, key, session, ack),
-            Packet::PubRel(ack) => self.handle_pubrel(now, key, session, ack),
-            Packet::PubComp(ack) => self.handle_pubcomp(now, session, ack),
-            Packet::Subscribe(subscribe) => self.handle_subscribe(now, key, session, subscribe),
-            Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(key, session, unsubscribe),
-            Packet::PingReq => self.handle_pingreq(key, session),
-            Packet::Disconnect(disconnect) => self.handle_disconnect(now, key, session, disconnect),
-            Packet::Auth(auth) => self.handle_auth(session, auth),
-            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
-                Err(Close::PROTOCOL)
-            }
-        }
-    }
-
-    fn handle_pingreq(&mut self, key: ConnectionKey, session: SessionKey) -> Handled {
-        self.log_client(session, |client| Line::ReceivedPingreq { client });
-        self.log_client(session, |client| Line::SendingPingresp { client });
-        self.send(key, &Packet::PingResp);
-        Ok(())
-    }
-
-    /// Logs what is wrong with a first byte that is not CONNECT's [MQTT-3.1.0-1].
-    fn refuse_first_byte(&mut self, key: ConnectionKey, first: u8) {
-        let peer = self.connections[key.0 as usize].peer.address.clone();
-        if first == TLS_HANDSHAKE {
-            self.log(Line::TlsOnPlainListener { peer: &peer });
-        } else {
-            self.log(Line::ProtocolError {
-                client: &peer,
-                what: &format!("First packet not CONNECT ({first:02X})"),
-            });
-        }
-    }
-
-    fn refuse(&mut self, key: ConnectionKey, what: &str) -> Close<'static> {
-        let client = self.client_name(key);
-        self.log(Line::ProtocolError {
-            client: &client,
-            what,
-        });
-        Close::PROTOCOL
-    }
-
-    /// A packet could not be decoded: one line, an answer where there is to be one, and the end.
-    fn refuse_bytes(
-        &mut self,
-        key: ConnectionKey,
-        stage: Stage,
-        bytes: &[u8],
-        error: DecodeError,
-    ) -> Close<'static> {
-        let client = self.client_name(key);
-        self.log(Line::ProtocolError {
-            client: &client,
-            what: &error.to_string(),
-        });
-        let ending = match error.reason {
-            ReasonCode::ProtocolError | ReasonCode::UnsupportedProtocolVersion => {
-                Ending::ProtocolError
-            }
-            ReasonCode::PacketTooLarge => Ending::OversizePacket,
-            ReasonCode::TopicAliasInvalid => Ending::TopicAliasInvalid,
-            ReasonCode::ClientIdentifierNotValid => Ending::ClientIdNotValid,
-            _ => Ending::MalformedPacket,
-        };
-        if stage == Stage::Greeting {
-            if !error.silent {
-                self.refuse_malformed_connect(key, bytes, error);
-            }
-            return Close::silent(ending);
-        }
-        Close {
-            disconnect: (!error.silent).then_some(error.reason),
-            ending,
-        }
     }
 
     /// Connections that have something to write, or are to be closed; each is named once until
@@ -503,6 +340,7 @@ impl Engine {
         self.counters.bytes_sent += count as u64;
         if let Stage::Live(session) = connection.stage {
             self.send_waiting(now, session);
+            self.note_progress(key);
         }
     }
 
@@ -557,6 +395,14 @@ impl Engine {
         }
     }
 
+    /// Logs a line of level debug that names the client of a session. Nearly always nobody wants
+    /// it, and then it is not even put together.
+    fn trace<'a>(&'a mut self, session: SessionKey, line: impl FnOnce(&'a str) -> Line<'a>) {
+        if self.settings.log.contains(Level::Debug) {
+            self.log_client(session, line);
+        }
+    }
+
     /// Logs a line that names the client of a session.
     fn log_client<'a>(&'a mut self, session: SessionKey, line: impl FnOnce(&'a str) -> Line<'a>) {
         let line = line(&self.sessions[session.0 as usize].client_id);
@@ -573,25 +419,4 @@ impl Engine {
             _ => Arc::from(&*connection.peer.address),
         }
     }
-}
-
-/// The first byte of a TLS connection; as MQTT it would be a CONNECT with flags that none has.
-const TLS_HANDSHAKE: u8 = 0x16;
-
-fn may_be_connect(first: u8) -> bool {
-    first >> 4 == PacketType::Connect as u8 && first != TLS_HANDSHAKE
-}
-
-fn is_pingresp(first: u8) -> bool {
-    PacketType::of_first_byte(first) == Some(PacketType::PingResp)
-}
-
-/// CONNACK, SUBACK, UNSUBACK and PINGRESP go to clients; no server expects one.
-fn is_for_clients(first: u8) -> bool {
-    matches!(
-        PacketType::of_first_byte(first),
-        Some(
-            PacketType::ConnAck | PacketType::SubAck | PacketType::UnsubAck | PacketType::PingResp
-        )
-    )
 }

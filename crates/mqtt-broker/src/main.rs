@@ -46,7 +46,16 @@ const FEATURES: &[(&str, bool)] = &[
 #[global_allocator]
 static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
+/// The system's allocator on Linux gives memory back, and takes it again page by page, whenever
+/// more than 128 KiB at its end is free; it doubles what it keeps with the largest block that was
+/// ever freed. A burst of messages is more than that, so it is shown a larger block once.
+fn keep_some_memory() {
+    const LARGEST: usize = 512 * 1024;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGEST)));
+}
+
 fn main() -> ExitCode {
+    keep_some_memory();
     let arguments = std::env::args_os().skip(1);
     match flags::parse(arguments, |note| eprintln!("{note}")) {
         Ok(Wish::Run(flags)) => ExitCode::from(start(&flags)),

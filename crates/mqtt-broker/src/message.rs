@@ -1,5 +1,6 @@
 //! A message as the broker keeps it, and one delivery of it to one session.
 
+use crate::payload::Payload;
 use crate::time::Time;
 use bytes::Bytes;
 use mqtt_proto::{Filter, Properties, PropertiesBuf, Property, QoS, Topic, VarInt};
@@ -9,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A message that must outlive the bytes it came in: retained, queued, in flight, or a will.
 #[derive(Debug)]
 pub struct Message {
-    /// Where it was published to.
-    pub topic: Box<Topic>,
+    /// Where it was published to; messages to the same topic may share its name.
+    pub topic: Arc<Topic>,
     /// What was published.
-    pub payload: Bytes,
+    pub payload: Payload,
     /// What is forwarded untouched: all properties but topic alias, expiry and subscription
     /// identifiers, which belong to one hop.
     pub properties: PropertiesBuf,
@@ -103,7 +104,7 @@ impl<'a> Publication<'a> {
         Publication {
             topic: &message.topic,
             payload: &message.payload,
-            owner: Some(&message.payload),
+            owner: message.payload.owner(),
             properties: message.properties.view(),
             qos: message.qos,
             retain: message.retain,
@@ -113,11 +114,16 @@ impl<'a> Publication<'a> {
 
     /// Makes it last.
     pub fn to_message(self) -> Message {
+        self.to_message_on(self.topic.into())
+    }
+
+    /// Makes it last; `topic` is its topic, where somebody has it already.
+    pub fn to_message_on(self, topic: Arc<Topic>) -> Message {
         Message {
-            topic: self.topic.into(),
+            topic,
             payload: match self.owner {
-                Some(owner) => owner.slice_ref(self.payload),
-                None => Bytes::copy_from_slice(self.payload),
+                Some(owner) => owner.slice_ref(self.payload).into(),
+                None => Payload::copy_of(self.payload),
             },
             properties: self.properties.into(),
             qos: self.qos,

@@ -202,7 +202,7 @@ fn salvage(store: &mut TreeStore) -> Batch {
             ),
             Restored::Retained(message, record) => (
                 None,
-                Key::Retained(message.topic.clone()),
+                Key::Retained((&*message.topic).into()),
                 Value::Retained(message, record),
             ),
             // All of a queue was asked for.

@@ -1,5 +1,6 @@
 //! Who hears what: subscriptions in a tree, shared subscriptions as groups at its nodes.
 
+use crate::routes::{Route, Routes};
 use crate::session::SessionKey;
 use crate::trie::{NodeId, Trie, Value};
 use mqtt_proto::{Filter, SubscriptionOptions, Topic, VarInt};
@@ -85,6 +86,7 @@ pub struct Target {
 #[derive(Debug, Default)]
 pub struct Topics {
     tree: Trie<Leaf>,
+    routes: Routes,
     count: usize,
     shared: usize,
 }
@@ -108,6 +110,9 @@ impl Topics {
         };
         let node = self.tree.entry(path);
         let leaf = self.tree.value_mut(node);
+        if leaf.is_empty() {
+            self.routes.forget();
+        }
         let (list, share) = match share {
             None => (&mut leaf.subscribers, None),
             Some(name) => {
@@ -189,29 +194,55 @@ impl Topics {
         self.count -= 1;
         self.shared -= usize::from(place.share.is_some());
         leaf.groups.retain(|group| !group.members.is_empty());
+        if leaf.is_empty() {
+            self.routes.forget();
+        }
         self.tree.prune(place.node);
+    }
+
+    /// Looks up where a topic leads, for [`Topics::collect`]; may remember it for the next time.
+    pub fn route(&mut self, topic: &Topic) -> Route {
+        let route = self.routes.find(topic);
+        let Route::Again(slot) = route else {
+            return route;
+        };
+        self.routes.learn(slot, topic, |nodes| {
+            self.tree.for_each_match(topic, &mut |node, leaf| {
+                if !leaf.is_empty() {
+                    nodes.push(node);
+                }
+            });
+        });
+        Route::Known(slot)
+    }
+
+    /// The name of a topic, if it is kept somewhere already.
+    pub fn known_name(&self, route: Route) -> Option<&Arc<Topic>> {
+        match route {
+            Route::Known(slot) => self.routes.topic(slot),
+            Route::Again(_) | Route::New => None,
+        }
     }
 
     /// Appends every subscription that a message on `topic` is for: all that are not shared,
     /// and of each share group the one member that `readiness` speaks for most, in turn.
+    ///
+    /// `route` is what [`Topics::route`] has said of this topic, or [`Route::New`].
     pub fn collect(
         &self,
         topic: &Topic,
+        route: Route,
         readiness: impl Fn(&Subscriber) -> Readiness,
         targets: &mut Vec<Target>,
     ) {
-        self.tree.for_each_match(topic, &mut |_, leaf| {
-            targets.extend(
-                leaf.subscribers
-                    .iter()
-                    .map(|subscriber| subscriber.target(None)),
-            );
-            for group in &leaf.groups {
-                if let Some(chosen) = group.choose(&readiness) {
-                    targets.push(chosen.target(Some(group.filter.clone())));
-                }
+        if let Route::Known(slot) = route {
+            for &node in self.routes.nodes(slot) {
+                self.tree.value(node).collect(&readiness, targets);
             }
-        });
+            return;
+        }
+        self.tree
+            .for_each_match(topic, &mut |_, leaf| leaf.collect(&readiness, targets));
     }
 
     /// Chooses a member of one share group, for a message that another could not take.
@@ -230,6 +261,16 @@ impl Topics {
 }
 
 impl Leaf {
+    fn collect(&self, readiness: &impl Fn(&Subscriber) -> Readiness, targets: &mut Vec<Target>) {
+        let subscribers = self.subscribers.iter();
+        targets.extend(subscribers.map(|subscriber| subscriber.target(None)));
+        for group in &self.groups {
+            if let Some(chosen) = group.choose(readiness) {
+                targets.push(chosen.target(Some(group.filter.clone())));
+            }
+        }
+    }
+
     fn group_mut(&mut self, name: &str, filter: &Filter) -> &mut Group {
         let at = self
             .groups

@@ -32,8 +32,17 @@ struct Node<V> {
     value: V,
 }
 
-/// Sorted, so that a walk over retained messages can stop and go on later at the same place.
-type Children = Option<Box<BTreeMap<Arc<str>, NodeId>>>;
+/// What lies below a node. Most nodes have one child, as in `room/17/temperature`, and need no map.
+#[derive(Debug, Default)]
+enum Children {
+    #[default]
+    None,
+    /// Its name is in the child.
+    One(NodeId),
+    /// Sorted, so that a walk over retained messages can stop and go on later at the same place.
+    #[allow(clippy::box_collection)] // A node without a map is smaller so.
+    Many(Box<BTreeMap<Arc<str>, NodeId>>),
+}
 
 /// The tree.
 #[derive(Debug)]
@@ -49,7 +58,7 @@ impl<V: Value> Default for Trie<V> {
             name: Arc::from(""),
             plus: None,
             hash: None,
-            children: None,
+            children: Children::None,
             value: V::default(),
         });
         Trie { nodes }
@@ -66,7 +75,37 @@ impl<V: Value> Trie<V> {
     }
 
     fn child(&self, id: NodeId, name: &str) -> Option<NodeId> {
-        self.node(id).children.as_ref()?.get(name).copied()
+        match &self.node(id).children {
+            Children::None => None,
+            Children::One(child) => (*self.node(*child).name == *name).then_some(*child),
+            Children::Many(children) => children.get(name).copied(),
+        }
+    }
+
+    /// The children of a node in the order of their names, from this name on.
+    fn children_from(
+        &self,
+        id: NodeId,
+        from: Option<&str>,
+    ) -> impl Iterator<Item = (&str, NodeId)> {
+        let (one, many) = match &self.node(id).children {
+            Children::None => (None, None),
+            Children::One(child) => (Some((&*self.node(*child).name, *child)), None),
+            Children::Many(children) => {
+                let from = from.map_or(Bound::Unbounded, Bound::Included);
+                (
+                    None,
+                    Some(children.range::<str, _>((from, Bound::Unbounded))),
+                )
+            }
+        };
+        one.into_iter()
+            .filter(move |(name, _)| from.is_none_or(|from| *name >= from))
+            .chain(
+                many.into_iter()
+                    .flatten()
+                    .map(|(name, &child)| (&**name, child)),
+            )
     }
 
     /// The value at a place.
@@ -101,7 +140,7 @@ impl<V: Value> Trie<V> {
             name: name.clone(),
             plus: None,
             hash: None,
-            children: None,
+            children: Children::None,
             value: V::default(),
         });
         let id = NodeId(u32::try_from(index).expect("fewer than 2^32 nodes fit into memory"));
@@ -111,7 +150,18 @@ impl<V: Value> Trie<V> {
             "#" => node.hash = Some(id),
             _ => {}
         }
-        node.children.get_or_insert_default().insert(name, id);
+        match &mut node.children {
+            Children::Many(children) => {
+                children.insert(name, id);
+            }
+            Children::None => node.children = Children::One(id),
+            Children::One(first) => {
+                let first = *first;
+                let first_name = self.node(first).name.clone();
+                let children = BTreeMap::from([(first_name, first), (name, id)]);
+                self.node_mut(parent).children = Children::Many(Box::new(children));
+            }
+        }
         id
     }
 
@@ -119,7 +169,7 @@ impl<V: Value> Trie<V> {
     pub fn prune(&mut self, mut id: NodeId) {
         while id != ROOT {
             let node = self.node(id);
-            if !node.value.is_empty() || node.children.is_some() {
+            if !node.value.is_empty() || !matches!(node.children, Children::None) {
                 return;
             }
             let gone = self.nodes.remove(id.0 as usize);
@@ -129,11 +179,13 @@ impl<V: Value> Trie<V> {
                 "#" => parent.hash = None,
                 _ => {}
             }
-            if let Some(children) = &mut parent.children {
+            if let Children::Many(children) = &mut parent.children {
                 children.remove(&gone.name);
                 if children.is_empty() {
-                    parent.children = None;
+                    parent.children = Children::None;
                 }
+            } else {
+                parent.children = Children::None;
             }
             id = gone.parent;
         }
@@ -187,8 +239,8 @@ impl<V: Value> Trie<V> {
         if let Some(plus) = node.plus.filter(|_| wildcards) {
             self.match_topic(plus, below, true, found);
         }
-        if let Some(child) = node.children.as_ref().and_then(|c| c.get(level)) {
-            self.match_topic(*child, below, true, found);
+        if let Some(child) = self.child(at, level) {
+            self.match_topic(child, below, true, found);
         }
     }
 
@@ -232,11 +284,8 @@ impl<V: Value, F: FnMut(NodeId, &V) -> bool> Walk<'_, '_, V, F> {
             Some(Ok((level, rest))) => (Some(level), Some(rest)),
             Some(Err(last)) => (Some(last), None),
         };
-        let Some(children) = &self.trie.node(at).children else {
-            return true;
-        };
         if wanted != "+" && wanted != "#" {
-            let Some(&child) = children.get(wanted) else {
+            let Some(child) = self.trie.child(at, wanted) else {
                 return true;
             };
             return match resume {
@@ -247,12 +296,12 @@ impl<V: Value, F: FnMut(NodeId, &V) -> bool> Walk<'_, '_, V, F> {
                 _ => self.child(child, wanted, below, None, false),
             };
         }
-        let from = resume.map_or(Bound::Unbounded, Bound::Included);
-        for (name, &child) in children.range::<str, _>((from, Bound::Unbounded)) {
+        let trie = self.trie;
+        for (name, child) in trie.children_from(at, resume) {
             if first && name.starts_with('$') {
                 continue; // [MQTT-4.7.2-1]
             }
-            let resumed = resume == Some(&**name);
+            let resumed = resume == Some(name);
             let after = if resumed { resume_below } else { None };
             if !self.child(child, wanted, below, after, resumed) {
                 return false;

@@ -362,7 +362,7 @@ fn a_damaged_store_is_never_believed_and_never_ends_the_broker() {
             let mut retained = 0;
             let found = store.restore(Measure::ALL, &mut |thing| {
                 if let Restored::Retained(message, _) = thing {
-                    assert_eq!(message.payload, "x".repeat(300));
+                    assert_eq!(*message.payload, *"x".repeat(300).as_bytes());
                     retained += 1;
                 }
             })?;

@@ -5,6 +5,7 @@ mod crash;
 #[cfg(unix)]
 mod doors;
 mod engine_access;
+mod engine_congestion;
 mod engine_connect;
 mod engine_durable;
 mod engine_histories;
@@ -18,6 +19,7 @@ mod engine_mount;
 mod engine_properties;
 mod engine_publish;
 mod engine_retained;
+mod engine_routes;
 mod engine_session;
 mod engine_shared;
 mod engine_slow_reader;

@@ -207,16 +207,19 @@ impl Ack<'_> {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let flags = if kind == PacketType::PubRel { 0x02 } else { 0 };
-        framed(out, (kind as u8) << 4 | flags, |out| {
-            put_u16(out, self.packet_id.get());
+        let first = (kind as u8) << 4 | flags;
+        let is_plain = self.reason == ReasonCode::Success && self.properties.is_empty();
+        if is_plain || !version.is_v5() {
             // Success without properties has a short form (MQTT 5, 3.4.2.1).
-            if version.is_v5()
-                && !(self.reason == ReasonCode::Success && self.properties.is_empty())
-            {
-                out.push(self.reason.value());
-                if !self.properties.is_empty() {
-                    self.properties.encode(out)?;
-                }
+            let [high, low] = self.packet_id.get().to_be_bytes();
+            out.extend_from_slice(&[first, 2, high, low]);
+            return Ok(());
+        }
+        framed(out, first, |out| {
+            put_u16(out, self.packet_id.get());
+            out.push(self.reason.value());
+            if !self.properties.is_empty() {
+                self.properties.encode(out)?;
             }
             Ok(())
         })

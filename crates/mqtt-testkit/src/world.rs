@@ -110,10 +110,11 @@ impl World {
         World::with(|_| {})
     }
 
-    /// A broker with settings of one's own.
+    /// A broker with settings of one's own. Publishers wait for no subscriber unless they say so.
     pub fn with(change: impl FnOnce(&mut Settings)) -> World {
         let mut settings = Settings {
             log: Levels::DEFAULT,
+            patience_ms: 0,
             ..Settings::default()
         };
         change(&mut settings);
@@ -293,14 +294,17 @@ impl Inner {
         if self.links[link].unread.is_empty() {
             return;
         }
-        if self.engine.outbox(key).len() > limit || self.engine.is_asking(key) {
+        if self.engine.outbox(key).len() > limit
+            || self.engine.is_asking(key)
+            || self.engine.is_paused(key)
+        {
             self.held_up.push(link);
             return;
         }
         let bytes = std::mem::take(&mut self.links[link].unread);
         let used = self.engine.receive(self.now, key, &bytes, None);
         self.links[link].unread = bytes[used..].to_vec();
-        if self.engine.is_asking(key) {
+        if self.engine.is_asking(key) || self.engine.is_paused(key) {
             self.held_up.push(link);
         }
     }

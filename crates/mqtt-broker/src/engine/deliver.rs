@@ -16,6 +16,8 @@ use std::sync::Arc;
 /// One message while it is given to its subscribers, with what they can share.
 pub(super) struct Outgoing<'a> {
     publication: Publication<'a>,
+    /// The name of its topic, if somebody has that already.
+    topic: Option<Arc<Topic>>,
     /// The message as it is kept, made when the first of them needs it.
     kept: Option<Arc<Message>>,
     /// Where in the engine's scratch buffer its QoS 0 packets lie, by version and retain flag.
@@ -26,6 +28,7 @@ impl<'a> Outgoing<'a> {
     fn new(publication: Publication<'a>) -> Outgoing<'a> {
         Outgoing {
             publication,
+            topic: None,
             kept: None,
             forms: [None, None, None, None],
         }
@@ -40,9 +43,12 @@ impl<'a> Outgoing<'a> {
     }
 
     fn kept(&mut self) -> Arc<Message> {
-        let publication = self.publication;
+        let (publication, topic) = (self.publication, &mut self.topic);
         self.kept
-            .get_or_insert_with(|| Arc::new(publication.to_message()))
+            .get_or_insert_with(|| {
+                let topic = topic.take().unwrap_or_else(|| publication.topic.into());
+                Arc::new(publication.to_message_on(topic))
+            })
             .clone()
     }
 }
@@ -55,7 +61,12 @@ impl Engine {
         publisher: Option<SessionKey>,
         publication: Publication<'_>,
     ) -> bool {
+        let route = self.topics.route(publication.topic);
         let mut outgoing = Outgoing::new(publication);
+        if publication.qos > QoS::AtMostOnce || publication.retain {
+            // It will probably have to be kept.
+            outgoing.topic = self.topics.known_name(route).cloned();
+        }
         if publication.retain {
             self.retain(&mut outgoing, publisher);
         }
@@ -63,6 +74,7 @@ impl Engine {
         let (topic, qos) = (publication.topic, publication.qos);
         self.topics.collect(
             topic,
+            route,
             |subscriber| {
                 let qos = self.outgoing_qos(qos, subscriber.options.qos);
                 self.readiness(subscriber.session, qos, topic)
@@ -217,10 +229,13 @@ impl Engine {
                 self.dirty.push(key);
             }
             self.counters.note_publish_sent(publication.payload.len());
+            if !connection.has_room(self.settings.max_outbox_bytes / 2) {
+                self.look_at_pace(now, session_key);
+            }
             return true;
         }
         let shared =
-            (publication.payload.len() >= SHARE_FROM).then(|| outgoing.kept().payload.clone());
+            (publication.payload.len() >= SHARE_FROM).then(|| outgoing.kept().payload.to_shared());
         let head = Head {
             qos: QoS::AtMostOnce,
             retain,
@@ -229,6 +244,7 @@ impl Engine {
             identifiers,
         };
         self.write_publish(now, key, session_key, &outgoing.publication, shared, head);
+        self.look_at_pace(now, session_key);
         true
     }
 
@@ -303,23 +319,23 @@ impl Engine {
         session_key: SessionKey,
         delivery: Delivery,
     ) {
-        let session = &mut self.sessions[session_key.0 as usize];
+        let session = &self.sessions[session_key.0 as usize];
         let Some(key) = session.connection else {
             return;
         };
-        let message = delivery.message.clone();
-        let (qos, retain, identifiers) =
-            (delivery.qos, delivery.retain, delivery.identifiers.clone());
-        let id = session.outgoing.send(qos, delivery);
-        self.note_in_flight(key, session_key, id);
+        let id = session.outgoing.next_id();
+        self.note_in_flight(key, session_key, id, &delivery);
         let head = Head {
-            qos,
-            retain,
+            qos: delivery.qos,
+            retain: delivery.retain,
             dup: false,
             packet_id: Some(id),
-            identifiers: &identifiers,
+            identifiers: &delivery.identifiers,
         };
-        if !self.write_message(now, key, session_key, &message, head) {
+        let is_sent = self.write_message(now, key, session_key, &delivery.message, head);
+        let session = &mut self.sessions[session_key.0 as usize];
+        session.outgoing.send(delivery.qos, delivery);
+        if !is_sent {
             // Too large for this client: as if it had been delivered [MQTT-3.1.2-25].
             self.abandon(session_key, id);
         }
@@ -367,6 +383,7 @@ impl Engine {
         } else {
             self.session_mut(key).push(delivery);
         }
+        self.look_at_pace(now, key);
     }
 
     pub(super) fn note_dropped(&mut self, key: SessionKey) {

@@ -72,6 +72,7 @@ impl Engine {
             );
         }
         self.connection_mut(key).stage = Stage::Closing;
+        self.resume_publishers(key);
         self.mark_dirty(key);
         self.log(Line::Disconnected {
             client: &client,

@@ -10,6 +10,7 @@ use crate::journal::{
 use crate::log::{Ending, Line};
 use crate::message::{Delivery, Message, Publication};
 use crate::retained::Source;
+use crate::routes::Route;
 use crate::session::{Session, SessionKey};
 use crate::store::Left;
 use crate::time::Time;
@@ -125,7 +126,8 @@ impl Engine {
         }
         let mut targets = Vec::new();
         let any = |_: &Subscriber| Readiness::Ready;
-        self.topics.collect(publication.topic, any, &mut targets);
+        self.topics
+            .collect(publication.topic, Route::New, any, &mut targets);
         publication.retain
             || (publication.qos == QoS::ExactlyOnce && is_kept(session))
             || targets.iter().any(|target| is_kept(target.session))
@@ -389,15 +391,18 @@ impl Engine {
         connection: ConnectionKey,
         key: SessionKey,
         id: PacketId,
+        delivery: &Delivery,
     ) {
         let Some(serial) = self.serial_of(key) else {
             return;
         };
-        let Some(entry) = self.session(key).outgoing.get(id) else {
-            return;
+        let is_exact = delivery.qos == QoS::ExactlyOnce;
+        let state = if is_exact {
+            State::AwaitPubRec
+        } else {
+            State::AwaitPubAck
         };
-        let value = Value::InFlight(entry.state, entry.message.clone());
-        let is_exact = entry.state == State::AwaitPubRec;
+        let value = Value::InFlight(state, Some(delivery.clone()));
         if let Some(durable) = &mut self.durable {
             durable.is_solid |= is_exact;
             let key = Key::InFlight(serial, id);
@@ -473,7 +478,7 @@ impl Engine {
             None => Before::Nothing,
         };
         self.note(
-            Key::Retained(message.topic.clone()),
+            Key::Retained((&*message.topic).into()),
             Value::Retained(message.clone(), record),
             before,
         );
@@ -484,7 +489,7 @@ impl Engine {
         if let Some(durable) = &mut self.durable
             && !is_own(&old.topic)
         {
-            let key = Key::Retained(old.topic.clone());
+            let key = Key::Retained((&*old.topic).into());
             durable.journal.delete(key, Some(old.clone()));
             durable.is_solid = true;
         }

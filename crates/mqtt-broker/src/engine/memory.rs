@@ -7,6 +7,7 @@ use super::Engine;
 use super::connect::Refusal;
 use crate::log::Ending;
 use crate::message::Publication;
+use crate::routes::Route;
 use crate::session::SessionKey;
 use crate::topics::{Readiness, Subscriber};
 use mqtt_proto::{PacketId, QoS, ReasonCode};
@@ -53,7 +54,8 @@ impl Engine {
         }
         let mut targets = Vec::new();
         let any = |_: &Subscriber| Readiness::Ready;
-        self.topics.collect(publication.topic, any, &mut targets);
+        self.topics
+            .collect(publication.topic, Route::New, any, &mut targets);
         targets
             .iter()
             .any(|target| target.options.qos > QoS::AtMostOnce)

@@ -228,7 +228,10 @@ impl Engine {
                 Ending::ReceiveMaximum,
             )); // [MQTT-3.3.4-7]
         }
-        let message = Arc::new(publication.to_message());
+        let route = self.topics.route(publication.topic);
+        let name = self.topics.known_name(route).cloned();
+        let name = name.unwrap_or_else(|| publication.topic.into());
+        let message = Arc::new(publication.to_message_on(name));
         self.note_incoming(session_key, id, &message);
         self.session_mut(session_key).incoming.handle_publish(
             id,
@@ -248,7 +251,7 @@ impl Engine {
         packet_id: PacketId,
         reason: ReasonCode,
     ) {
-        self.log_client(session, |client| Line::SendingPuback {
+        self.trace(session, |client| Line::SendingPuback {
             client,
             mid: packet_id.get(),
             reason: reason.value(),
@@ -270,7 +273,7 @@ impl Engine {
         packet_id: PacketId,
         reason: ReasonCode,
     ) {
-        self.log_client(session, |client| Line::SendingPubrec {
+        self.trace(session, |client| Line::SendingPubrec {
             client,
             mid: packet_id.get(),
             reason: reason.value(),
@@ -293,7 +296,7 @@ impl Engine {
         ack: &Ack<'_>,
     ) -> Handled {
         let mid = ack.packet_id.get();
-        self.log_client(session, |client| Line::ReceivedPuback {
+        self.trace(session, |client| Line::ReceivedPuback {
             client,
             mid,
             reason: ack.reason.value(),
@@ -320,7 +323,7 @@ impl Engine {
         ack: &Ack<'_>,
     ) -> Handled {
         let id = ack.packet_id;
-        self.log_client(session, |client| Line::ReceivedPubrec {
+        self.trace(session, |client| Line::ReceivedPubrec {
             client,
             mid: id.get(),
         });
@@ -346,7 +349,7 @@ impl Engine {
             }
             Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error)?,
         }
-        self.log_client(session, |client| Line::SendingPubrel {
+        self.trace(session, |client| Line::SendingPubrel {
             client,
             mid: id.get(),
         });
@@ -362,7 +365,7 @@ impl Engine {
         ack: &Ack<'_>,
     ) -> Handled {
         let id = ack.packet_id;
-        self.log_client(session, |client| Line::ReceivedPubrel {
+        self.trace(session, |client| Line::ReceivedPubrel {
             client,
             mid: id.get(),
         });
@@ -373,7 +376,7 @@ impl Engine {
                 self.route(now, Some(session), Publication::of(&released.message));
             }
         }
-        self.log_client(session, |client| Line::SendingPubcomp {
+        self.trace(session, |client| Line::SendingPubcomp {
             client,
             mid: id.get(),
         });
@@ -389,7 +392,7 @@ impl Engine {
         ack: &Ack<'_>,
     ) -> Handled {
         let mid = ack.packet_id.get();
-        self.log_client(session, |client| Line::ReceivedPubcomp {
+        self.trace(session, |client| Line::ReceivedPubcomp {
             client,
             mid,
             reason: ack.reason.value(),
@@ -449,7 +452,7 @@ impl Engine {
             publish.payload.len(),
         );
         let topic = topic.as_str();
-        self.log_client(session, |client| match kind {
+        self.trace(session, |client| match kind {
             PublishLog::Received => Line::ReceivedPublish {
                 client,
                 dup,
@@ -492,5 +495,5 @@ enum PublishLog {
 /// Whether a QoS 2 PUBLISH repeats the one that waits, as opposed to a new message of a client
 /// that has forgotten which identifiers it used.
 fn is_same(waiting: &Message, publication: &Publication<'_>) -> bool {
-    *waiting.topic == *publication.topic && waiting.payload == publication.payload
+    *waiting.topic == *publication.topic && *waiting.payload == *publication.payload
 }

@@ -57,6 +57,9 @@ pub struct Settings {
     /// Bytes that may wait for a slow reader before nothing more is put behind them; of payloads
     /// that are shared a fixed number may wait besides.
     pub max_outbox_bytes: usize,
+    /// Milliseconds that publishers wait for a subscriber for which half of what may wait does;
+    /// 0: they do not.
+    pub patience_ms: u32,
 }
 
 /// What holds for the connections of one listener.
@@ -148,6 +151,7 @@ impl Default for Settings {
             connect_timeout: 30,
             queue_head: 10_000,
             max_outbox_bytes: 4 * 1024 * 1024,
+            patience_ms: 250,
         }
     }
 }

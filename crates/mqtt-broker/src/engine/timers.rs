@@ -23,6 +23,8 @@ enum Timer {
     SessionEnd(SessionKey, u64, u32),
     /// The answer to a wrong password is due (connection, its serial).
     Refusal(ConnectionKey, u64),
+    /// A subscriber was waited for long enough (connection, its serial).
+    Patience(ConnectionKey, u64),
     /// `$SYS` is due.
     Sys,
     /// Expired retained messages are looked for.
@@ -65,7 +67,9 @@ impl Engine {
                 self.connection_is(key, serial)
                     && matches!(self.connection(key).stage, Stage::Greeting | Stage::Asking)
             }
-            Timer::KeepAlive(key, serial) => self.connection_is(key, serial),
+            Timer::KeepAlive(key, serial) | Timer::Patience(key, serial) => {
+                self.connection_is(key, serial)
+            }
             Timer::Will(key, serial, epoch) | Timer::SessionEnd(key, serial, epoch) => {
                 self.session_is(key, serial, epoch)
             }
@@ -98,6 +102,12 @@ impl Engine {
         let serial = self.connection(key).serial;
         let at = now.plus_seconds(self.settings.connect_timeout);
         self.arm(at, Timer::Connect(key, serial));
+    }
+
+    pub(super) fn arm_patience(&mut self, now: Time, key: ConnectionKey) {
+        let at = Time(now.0 + u64::from(self.settings.patience_ms));
+        let serial = self.connection(key).serial;
+        self.arm(at, Timer::Patience(key, serial));
     }
 
     pub(super) fn arm_refusal(&mut self, at: Time, key: ConnectionKey, serial: u64) {
@@ -154,6 +164,7 @@ impl Engine {
             Timer::Connect(key, _) => self.close(now, key, Close::silent(Ending::Timeout)),
             Timer::Refusal(key, serial) => self.handle_refusal(now, key, serial),
             Timer::KeepAlive(key, _) => self.check_keep_alive(now, key),
+            Timer::Patience(key, _) => self.lose_patience(key),
             Timer::Will(key, ..) => {
                 self.publish_will(now, key);
                 self.note_will_sent(key);

@@ -105,7 +105,7 @@ impl Engine {
         };
         match (state, delivery) {
             (State::AwaitPubComp, _) | (_, None) => {
-                self.log_client(key, |client| Line::SendingPubrel {
+                self.trace(key, |client| Line::SendingPubrel {
                     client,
                     mid: id.get(),
                 });
@@ -157,7 +157,7 @@ impl Engine {
                     break;
                 }
                 if let Some(scan) = self.session_mut(key).scans.front_mut() {
-                    scan.after = Some(message.topic.clone());
+                    scan.after = Some((&*message.topic).into());
                 }
             }
             self.note_scanned(key, has_room && is_end);

@@ -31,7 +31,7 @@ impl Engine {
         message: &Arc<Message>,
         head: Head<'_>,
     ) -> bool {
-        let shared = (message.payload.len() >= SHARE_FROM).then(|| message.payload.clone());
+        let shared = (message.payload.len() >= SHARE_FROM).then(|| message.payload.to_shared());
         self.write_publish(now, key, session, &Publication::of(message), shared, head)
     }
 
@@ -71,8 +71,10 @@ impl Engine {
             properties: properties.view(),
             payload: publication.payload,
         };
-        let size = packet_size(&packet, version);
-        if size > connection.max_packet_size as usize {
+        if connection.max_packet_size < u32::MAX
+            && let size = packet_size(&packet, version)
+            && size > connection.max_packet_size as usize
+        {
             if let (Some((_, false)), Some(aliases)) = (alias, &mut connection.aliases) {
                 // The client will not get to know it.
                 aliases.outgoing.remove(publication.topic);
@@ -96,7 +98,7 @@ impl Engine {
         debug_assert!(encoded.is_ok());
         self.mark_dirty(key);
         self.counters.note_publish_sent(publication.payload.len());
-        self.log_client(session, |client| Line::SendingPublish {
+        self.trace(session, |client| Line::SendingPublish {
             client,
             dup: head.dup,
             qos: head.qos as u8,

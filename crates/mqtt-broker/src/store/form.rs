@@ -8,8 +8,8 @@ use crate::journal::{
     Key, RetainedRecord, ScanRecord, SessionRecord, SubscriptionRecord, Value, WillRecord,
 };
 use crate::message::{Identifiers, Message, Number};
+use crate::payload::Payload;
 use crate::time::Time;
-use bytes::Bytes;
 use mqtt_proto::flow::State;
 use mqtt_proto::{Filter, PacketId, Properties, QoS, SubscriptionOptions, Topic, VarInt};
 use std::sync::Arc;
@@ -342,7 +342,7 @@ pub fn parse_message(key: &[u8], value: &[u8], number: u64) -> Option<Message> {
 fn parse_message_from(from: &mut Reader<'_>, number: u64) -> Option<Message> {
     Some(Message {
         topic: Topic::parse(from.text()?).ok()?.into(),
-        payload: Bytes::copy_from_slice(from.bytes()?),
+        payload: Payload::copy_of(from.bytes()?),
         properties: Properties::of_publish(from.bytes()?).ok()?.into(),
         qos: QoS::new(from.u8()?)?,
         retain: from.bool()?,

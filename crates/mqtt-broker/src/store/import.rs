@@ -10,8 +10,8 @@ use crate::journal::{
     Batch, Before, Journal, Key, RetainedRecord, SessionRecord, SubscriptionRecord, Value,
 };
 use crate::message::{Delivery, Identifiers, Message, Number, forwarded};
+use crate::payload::Payload;
 use crate::time::Time;
-use bytes::Bytes;
 use mqtt_proto::flow::State;
 use mqtt_proto::{
     Filter, PacketId, Properties, PropertiesBuf, QoS, SubscriptionOptions, Topic, VarInt,
@@ -141,7 +141,7 @@ impl Import {
         let payload = from.bytes(payload_length)?;
         let message = Message {
             topic: topic.into(),
-            payload: Bytes::copy_from_slice(payload),
+            payload: Payload::copy_of(payload),
             properties: forwarded(from.properties()?.view(), &mut PropertiesBuf::new()).into(),
             qos,
             retain,
@@ -278,7 +278,7 @@ impl Import {
             serial: self.imported.retained as u64,
             source: source.clone(),
         };
-        let key = Key::Retained(message.topic.clone());
+        let key = Key::Retained((&*message.topic).into());
         let value = Value::Retained(message.clone(), record);
         self.journal.put(key, value, Before::Nothing);
         Some(())

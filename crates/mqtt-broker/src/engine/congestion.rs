@@ -1,0 +1,134 @@
+//! Publishers wait a moment for a subscriber that cannot keep up, before messages are dropped for it.
+//!
+//! A burst is often larger than what may wait for one subscriber, although that subscriber reads
+//! as fast as it can. So whoever publishes to it then is not read from, until half of what waited
+//! has left. A reader that is really slow must stop nobody: after [`Settings::patience_ms`] it is
+//! waited for no more, until it has caught up.
+//!
+//! [`Settings::patience_ms`]: super::settings::Settings::patience_ms
+
+use super::Engine;
+use crate::connection_state::{ConnectionKey, Stage};
+use crate::session::SessionKey;
+use crate::time::Time;
+
+/// How far a connection is behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// It keeps up.
+    #[default]
+    Even,
+    /// Much waits for it, and publishers wait for it.
+    Behind,
+    /// It was waited for in vain.
+    Slow,
+}
+
+/// One that is waited for.
+#[derive(Debug)]
+pub(super) struct Congestion {
+    subscriber: ConnectionKey,
+    /// Publishers, with the serial numbers of their connections.
+    waiting: Vec<(ConnectionKey, u64)>,
+}
+
+/// A queue that may have fewer messages than this is not worth waiting for.
+const SHORT_QUEUE: usize = 100;
+
+impl Engine {
+    /// Whether a connection is to be read from later: it waits for a subscriber.
+    pub fn is_paused(&self, key: ConnectionKey) -> bool {
+        self.connection(key).is_paused
+    }
+
+    /// Looks whether too much waits for a subscriber; whoever publishes now is to wait then.
+    pub(super) fn look_at_pace(&mut self, now: Time, session: SessionKey) {
+        let Some(key) = self.session(session).connection else {
+            return;
+        };
+        match self.connection(key).pace {
+            Pace::Slow => return,
+            Pace::Behind => {}
+            Pace::Even => {
+                if self.settings.patience_ms == 0 || !self.is_behind(key, session, 2) {
+                    return;
+                }
+                self.connection_mut(key).pace = Pace::Behind;
+                self.congested.push(Congestion {
+                    subscriber: key,
+                    waiting: Vec::new(),
+                });
+                self.arm_patience(now, key);
+            }
+        }
+        self.pause_for = Some(key);
+    }
+
+    /// Whether at least one part in so many of what may wait for a client is there.
+    fn is_behind(&self, key: ConnectionKey, session: SessionKey, part: usize) -> bool {
+        let limit = self.settings.max_queued_messages;
+        !self
+            .connection(key)
+            .has_room(self.settings.max_outbox_bytes / part)
+            || (limit >= SHORT_QUEUE && self.session(session).queue_len() >= limit / part)
+    }
+
+    /// The publisher at hand is not read from for now, if what it has published was for somebody
+    /// who is behind; whether that is so.
+    pub(super) fn pause(&mut self, publisher: ConnectionKey) -> bool {
+        let Some(subscriber) = self.pause_for.take() else {
+            return false;
+        };
+        let connection = &mut self.connections[publisher.0 as usize];
+        let congestion = self.congested.iter_mut();
+        let Some(congestion) = congestion.into_iter().find(|c| c.subscriber == subscriber) else {
+            return false;
+        };
+        // Who publishes to himself has to read, and so to be answered.
+        if publisher == subscriber || !matches!(connection.stage, Stage::Live(_)) {
+            return false;
+        }
+        connection.is_paused = true;
+        congestion.waiting.push((publisher, connection.serial));
+        true
+    }
+
+    /// A connection has written: it may have caught up.
+    pub(super) fn note_progress(&mut self, key: ConnectionKey) {
+        let connection = self.connection(key);
+        let Stage::Live(session) = connection.stage else {
+            return;
+        };
+        let has_caught_up = match connection.pace {
+            Pace::Even => return,
+            Pace::Behind => !self.is_behind(key, session, 4),
+            Pace::Slow => connection.outbox.is_empty() && !self.session(session).has_queue(),
+        };
+        if has_caught_up {
+            self.connection_mut(key).pace = Pace::Even;
+            self.resume_publishers(key);
+        }
+    }
+
+    /// A subscriber was waited for long enough.
+    pub(super) fn lose_patience(&mut self, key: ConnectionKey) {
+        if self.connection(key).pace == Pace::Behind {
+            self.connection_mut(key).pace = Pace::Slow;
+            self.resume_publishers(key);
+        }
+    }
+
+    /// Nobody waits for a connection any more.
+    pub(super) fn resume_publishers(&mut self, subscriber: ConnectionKey) {
+        let found = self.congested.iter();
+        let found = found.into_iter().position(|c| c.subscriber == subscriber);
+        let Some(at) = found else { return };
+        for (key, serial) in self.congested.swap_remove(at).waiting {
+            let connection = self.connections.get_mut(key.0 as usize);
+            if let Some(connection) = connection.filter(|c| c.serial == serial) {
+                connection.is_paused = false;
+                self.mark_dirty(key);
+            }
+        }
+    }
+}

@@ -13,6 +13,9 @@ use tokio::task::JoinHandle;
 /// How soon a door that got no socket tries again. Clients wait in the system's queue meanwhile.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// Whether a socket has what its listener was told about Nagle's algorithm (see `listener/tcp.rs`).
+const INHERITS_NODELAY: bool = cfg!(target_os = "linux");
+
 /// Lets connections in through a door until the task is aborted, which closes the door.
 ///
 /// # Errors
@@ -42,8 +45,9 @@ async fn accept_tcp(shared: Arc<Shared>, door: tokio::net::TcpListener, listener
     loop {
         match door.accept().await {
             Ok((socket, address)) => {
-                // Packets leave in batches, so there is nothing that Nagle's algorithm could gather.
-                let _ = socket.set_nodelay(true);
+                if !INHERITS_NODELAY {
+                    let _ = socket.set_nodelay(true);
+                }
                 let address = format!("{}:{}", address.ip(), address.port());
                 let gate = shared.gate(listener);
                 arrival::open(&shared, Socket::Tcp(socket), address, gate).await;

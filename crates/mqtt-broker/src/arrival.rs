@@ -4,7 +4,7 @@
 //! too: whoever does not finish a handshake in time is closed like one that sends no CONNECT.
 
 use crate::broker::Shared;
-use crate::connection;
+use crate::connection::{self, Layers};
 use crate::connection_state::ConnectionKey;
 use crate::gate::Gate;
 use crate::http;
@@ -42,9 +42,9 @@ pub(crate) async fn open(shared: &Arc<Shared>, socket: Socket, address: String, 
 /// Starts the driver of a connection that now speaks MQTT. A plain socket needs no indirection.
 fn serve(shared: &Arc<Shared>, socket: Socket, key: ConnectionKey) {
     match socket {
-        Socket::Tcp(socket) => connection::spawn(shared, socket, key),
+        Socket::Tcp(socket) => connection::spawn(shared, socket, key, Layers::None),
         #[cfg(unix)]
-        Socket::Unix(socket) => connection::spawn(shared, socket, key),
+        Socket::Unix(socket) => connection::spawn(shared, socket, key, Layers::None),
     }
 }
 
@@ -100,7 +100,7 @@ where
         return Err(Turned::Quietly);
     }
     let Some(rules) = &gate.websocket else {
-        connection::spawn(shared, stream, key);
+        connection::spawn(shared, stream, key, Layers::Some);
         return Ok(());
     };
     let websocket: WebSocket<S> = match accept(stream, rules).await {
@@ -117,7 +117,7 @@ where
         Err(Refused::Io(error)) => return Err(Turned::Because(text_of(&error))),
         Err(refused @ Refused::Request(_)) => return Err(Turned::Because(refused.to_string())),
     };
-    connection::spawn(shared, websocket, key);
+    connection::spawn(shared, websocket, key, Layers::Some);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod doors;
 mod heap;
 mod logins;
+mod tokens;
 
 use crate::config::{Config, Faults, Loaded};
 use crate::connection;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokens::Tokens;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -294,6 +296,7 @@ pub(crate) struct Core {
     /// The ways in, by listener.
     gates: Vec<Arc<Gate>>,
     keys: Keyring,
+    tokens: Tokens,
     /// When the log last heard that there are no more sockets.
     complained: Option<Instant>,
     clock: Clock,
@@ -350,6 +353,7 @@ impl Core {
             log,
             gates,
             keys,
+            tokens: Tokens::default(),
             complained: None,
             clock,
             wakers: Vec::new(),
@@ -390,11 +394,7 @@ impl Core {
 
     /// A connection was accepted.
     pub(crate) fn open(&mut self, peer: Peer, listener: usize) -> Option<ConnectionKey> {
-        let mut token = [0; 16];
-        if getrandom::fill(&mut token).is_err() {
-            // Without random bytes an assigned identifier is merely unique.
-            token[..8].copy_from_slice(&self.clock.now().0.to_le_bytes());
-        }
+        let token = self.tokens.next(self.clock.now());
         let opened = self
             .engine
             .handle_open(self.clock.now(), peer, listener, token);

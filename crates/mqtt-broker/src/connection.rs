@@ -28,7 +28,7 @@ const SLICES: usize = 32;
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Starts to drive a connection whose next bytes are MQTT.
-pub(crate) fn spawn<S>(shared: &Arc<Shared>, socket: S, key: ConnectionKey)
+pub(crate) fn spawn<S>(shared: &Arc<Shared>, socket: S, key: ConnectionKey, layers: Layers)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -38,8 +38,18 @@ where
         key,
         inbox: BytesMut::new(),
         is_held: false,
+        layers,
         state: State::Open,
     });
+}
+
+/// What lies between MQTT and the system's socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layers {
+    /// Nothing: closing it is all that is to be said at the end.
+    None,
+    /// TLS or WebSocket, which say goodbye themselves.
+    Some,
 }
 
 /// How far a connection is on its way to its end.
@@ -63,6 +73,7 @@ struct Driver<S> {
     inbox: BytesMut,
     /// Whether whole packets may lie in the inbox, which had to wait.
     is_held: bool,
+    layers: Layers,
     state: State,
 }
 
@@ -207,6 +218,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if matches!(self.state, State::Open) {
             if !core.engine.is_closing(self.key) {
                 return Poll::Pending;
+            }
+            if is_written && self.layers == Layers::None && core.engine.has_left(self.key) {
+                // Nothing comes behind DISCONNECT, so nothing unread can spoil what we have sent.
+                return Poll::Ready(End::Closed);
             }
             self.state = State::Draining(Box::pin(sleep(LINGER)));
         }

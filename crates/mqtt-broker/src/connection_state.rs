@@ -56,6 +56,8 @@ pub struct Connection {
     pub is_dirty: bool,
     /// Whether it is not read from, because it publishes to somebody who is behind.
     pub is_paused: bool,
+    /// Whether its client has sent DISCONNECT.
+    pub has_left: bool,
     /// How it keeps up itself.
     pub pace: Pace,
     /// When the last packet came.

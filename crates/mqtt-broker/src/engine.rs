@@ -267,6 +267,7 @@ impl Engine {
             version: Version::V4,
             is_dirty: false,
             is_paused: false,
+            has_left: false,
             pace: congestion::Pace::Even,
             last_heard: now,
             grace_ms: 0,
@@ -331,6 +332,11 @@ impl Engine {
     /// Whether a connection is to be closed as soon as its outbox is empty.
     pub fn is_closing(&self, key: ConnectionKey) -> bool {
         self.connections[key.0 as usize].stage == Stage::Closing
+    }
+
+    /// Whether the client has sent DISCONNECT, behind which nothing comes.
+    pub fn has_left(&self, key: ConnectionKey) -> bool {
+        self.connections[key.0 as usize].has_left
     }
 
     /// The first `count` bytes of the outbox have been written.

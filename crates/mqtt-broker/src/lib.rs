@@ -34,6 +34,7 @@ pub mod peer;
 mod retained;
 mod routes;
 mod rules;
+mod seldom;
 mod session;
 mod storage;
 pub mod store;

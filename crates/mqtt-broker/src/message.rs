@@ -147,7 +147,7 @@ pub fn forwarded<'a>(properties: Properties<'a>, scratch: &'a mut PropertiesBuf)
                 | Property::WillDelayInterval(_)
         )
     };
-    if !properties.iter().any(|property| is_of_hop(&property)) {
+    if properties.is_empty() || !properties.iter().any(|property| is_of_hop(&property)) {
         return properties;
     }
     scratch.clear();

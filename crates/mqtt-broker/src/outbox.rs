@@ -1,7 +1,7 @@
 //! What a connection still has to write: small packets side by side, large payloads where they lie.
 
+use crate::seldom::Seldom;
 use bytes::Bytes;
-use std::collections::VecDeque;
 use std::io::IoSlice;
 
 /// From this size on a payload is shared between its receivers instead of copied for each.
@@ -33,7 +33,7 @@ pub struct Outbox {
     front: Vec<u8>,
     /// How much of what lies in front (or of the first of `more`) has left.
     sent: usize,
-    more: VecDeque<Chunk>,
+    more: Seldom<Chunk>,
     len: usize,
     /// How many of `more` are shared payloads.
     shared: usize,
@@ -41,7 +41,7 @@ pub struct Outbox {
     left: u64,
     /// What is behind these places, counted from the beginning, waits until all changes
     /// of the journal up to this one are settled.
-    gates: VecDeque<(u64, u64)>,
+    gates: Seldom<(u64, u64)>,
 }
 
 /// So many large payloads may wait in one outbox. They are shared, and so weigh less than the
@@ -89,9 +89,6 @@ impl Outbox {
             .is_some_and(|&(_, first)| first <= settled)
         {
             self.gates.pop_front();
-        }
-        if self.gates.is_empty() {
-            self.gates = VecDeque::new();
         }
         self.gates.len() < before
     }
@@ -147,13 +144,13 @@ impl Outbox {
     /// Takes back what waits behind a gate.
     pub fn drop_gated(&mut self, spare: &mut Vec<Vec<u8>>) {
         let ready = self.ready();
-        self.gates = VecDeque::new();
+        self.gates.clear();
         // What was sent of the first piece still lies in it.
         let mut left = ready + self.sent;
         let kept = self.front.len().min(left);
         self.front.truncate(kept);
         left -= kept;
-        let pieces = std::mem::take(&mut self.more);
+        let pieces = self.more.take();
         self.shared = 0;
         for mut piece in pieces {
             if left == 0 {
@@ -231,9 +228,6 @@ impl Outbox {
                     None => {}
                 }
             }
-        }
-        if self.len == 0 && self.more.capacity() > 0 {
-            self.more = VecDeque::new();
         }
     }
 

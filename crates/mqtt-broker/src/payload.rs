@@ -53,6 +53,16 @@ impl From<Bytes> for Payload {
     }
 }
 
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Payload {
+        if bytes.len() > INLINE {
+            Payload(Form::Shared(bytes.into()))
+        } else {
+            Payload::copy_of(&bytes)
+        }
+    }
+}
+
 impl Deref for Payload {
     type Target = [u8];
 
@@ -82,6 +92,7 @@ mod tests {
             assert_eq!(*payload, *bytes);
             assert_eq!(*payload.to_shared(), *bytes);
             assert_eq!(payload.owner().is_some(), length > INLINE);
+            assert_eq!(*Payload::from(bytes.clone()), *bytes);
             assert_eq!(*Payload::from(Bytes::from(bytes.clone())), *bytes);
         }
     }

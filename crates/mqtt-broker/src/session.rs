@@ -3,6 +3,7 @@
 use crate::auth::Rights;
 use crate::connection_state::ConnectionKey;
 use crate::message::{Delivery, Message};
+use crate::seldom::Seldom;
 use crate::time::Time;
 use crate::topics::Place;
 use mqtt_proto::flow::{Incoming, Outgoing};
@@ -111,7 +112,7 @@ pub struct Session {
     /// QoS 1 and 2 to the client.
     pub outgoing: Outgoing<Delivery>,
     /// Packet identifiers of `outgoing` that this connection has not been sent again yet.
-    pub resend: VecDeque<PacketId>,
+    pub resend: Seldom<PacketId>,
     /// QoS 2 from the client.
     pub incoming: Incoming<Unreleased>,
     /// What waits to be sent, in order.
@@ -121,7 +122,7 @@ pub struct Session {
     /// How many of the queue are of QoS 0: while there are, others of QoS 0 wait behind them.
     pub queued_qos0: usize,
     /// Retained messages still to be sent.
-    pub scans: VecDeque<RetainedScan>,
+    pub scans: Seldom<RetainedScan>,
     /// Its subscriptions, sorted.
     pub places: Vec<Place>,
     /// The will of the present connection, or of the lost one while it waits.
@@ -152,12 +153,12 @@ impl Session {
             expiry: 0,
             epoch: 0,
             outgoing: Outgoing::default(),
-            resend: VecDeque::new(),
+            resend: Seldom::default(),
             incoming: Incoming::default(),
             queue: VecDeque::new(),
             queued_bytes: 0,
             queued_qos0: 0,
-            scans: VecDeque::new(),
+            scans: Seldom::default(),
             places: Vec::new(),
             will: None,
             is_dropping: false,

@@ -58,7 +58,7 @@ fn message(choices: &mut Choices<'_>) -> Arc<Message> {
         properties.push(pair).expect("it is short");
     }
     Arc::new(Message {
-        topic: topic(choices),
+        topic: (&*topic(choices)).into(),
         payload: choices.blob().into(),
         properties,
         qos: qos(choices),

@@ -193,8 +193,16 @@ impl<M> Outgoing<M> {
     }
 
     fn end(&mut self, id: PacketId) -> Option<M> {
-        let ended = self.slot(id)?.take()?;
+        let at = self.distance(id);
+        if at > 0 {
+            let ended = self.slots.get_mut(at)?.take()?;
+            self.live -= 1;
+            return ended.message;
+        }
+        // The first slot is never empty.
+        let ended = self.slots.pop_front()??;
         self.live -= 1;
+        self.first = self.first.next();
         while let Some(None) = self.slots.front() {
             self.slots.pop_front();
             self.first = self.first.next();
@@ -270,21 +278,26 @@ impl<M> Outgoing<M> {
 /// the sender may repeat can make it two.
 #[derive(Clone, Debug)]
 pub struct Incoming<M> {
-    awaiting_pubrel: HashMap<PacketId, M>,
+    /// Absent while nothing waits: most sessions never have a message of QoS 2.
+    #[allow(clippy::box_collection)] // A session without it is smaller so.
+    awaiting_pubrel: Option<Box<HashMap<PacketId, M, foldhash::fast::FixedState>>>,
 }
 
 impl<M> Default for Incoming<M> {
     fn default() -> Self {
         Incoming {
-            awaiting_pubrel: HashMap::new(),
+            awaiting_pubrel: None,
         }
     }
 }
 
+/// A map of so many entries is kept when it has become empty, for the next message.
+const KEPT: usize = 64;
+
 impl<M> Incoming<M> {
     /// PUBLISH of QoS 2 has come: `true` if it is new and was taken [MQTT-4.3.3-10].
     pub fn handle_publish(&mut self, id: PacketId, message: M) -> bool {
-        match self.awaiting_pubrel.entry(id) {
+        match self.awaiting_pubrel.get_or_insert_default().entry(id) {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
                 place.insert(message);
@@ -295,48 +308,51 @@ impl<M> Incoming<M> {
 
     /// PUBREL has come: the message is now to be passed on. PUBCOMP is due either way.
     pub fn handle_pubrel(&mut self, id: PacketId) -> Option<M> {
-        let released = self.awaiting_pubrel.remove(&id);
-        if self.awaiting_pubrel.is_empty() && self.awaiting_pubrel.capacity() > 64 {
-            self.awaiting_pubrel = HashMap::new();
+        let waiting = self.awaiting_pubrel.as_mut()?;
+        let released = waiting.remove(&id);
+        if waiting.is_empty() && waiting.capacity() > KEPT {
+            self.awaiting_pubrel = None;
         }
         released
     }
 
     /// The message that waits under this identifier.
     pub fn get_mut(&mut self, id: PacketId) -> Option<&mut M> {
-        self.awaiting_pubrel.get_mut(&id)
+        self.awaiting_pubrel.as_mut()?.get_mut(&id)
     }
 
     /// Forgets one message, for an identifier that is used again for another.
     pub fn remove(&mut self, id: PacketId) -> Option<M> {
-        self.awaiting_pubrel.remove(&id)
+        self.awaiting_pubrel.as_mut()?.remove(&id)
     }
 
     /// How many messages wait for their PUBREL.
     pub fn len(&self) -> usize {
-        self.awaiting_pubrel.len()
+        let waiting = self.awaiting_pubrel.as_ref();
+        waiting.map_or(0, |waiting| waiting.len())
     }
 
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
-        self.awaiting_pubrel.is_empty()
+        self.len() == 0
     }
 
     /// What waits, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (PacketId, &M)> {
-        self.awaiting_pubrel
-            .iter()
-            .map(|(&id, message)| (id, message))
+        let waiting = self.awaiting_pubrel.iter();
+        let waiting = waiting.flat_map(|waiting| waiting.iter());
+        waiting.map(|(&id, message)| (id, message))
     }
 
     /// What waits, to change, in no order.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut M> {
-        self.awaiting_pubrel.values_mut()
+        let waiting = self.awaiting_pubrel.iter_mut();
+        waiting.flat_map(|waiting| waiting.values_mut())
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.awaiting_pubrel = HashMap::new();
+        self.awaiting_pubrel = None;
     }
 }
 

@@ -29,6 +29,7 @@ impl Engine {
         if disconnect.reason == ReasonCode::Success {
             session.will = None; // [MQTT-3.14.4-3]
         }
+        self.connection_mut(key).has_left = true;
         self.close(now, key, Close::silent(Ending::Clean));
         Ok(())
     }

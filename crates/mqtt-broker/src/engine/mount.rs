@@ -50,6 +50,9 @@ impl Engine {
         key: ConnectionKey,
         topic: &Topic,
     ) -> Result<Option<Box<Topic>>, Close<'static>> {
+        if !self.has_mounts {
+            return Ok(None);
+        }
         let Some(prefix) = &self.rules(key).mount_point else {
             return Ok(None);
         };

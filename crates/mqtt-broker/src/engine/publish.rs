@@ -28,7 +28,11 @@ impl Engine {
         self.counters.note_publish_received(publish.payload.len());
         self.check_features(key, session, publish)?;
         let aliased;
-        let topic = match (publish.topic, publish.properties.topic_alias()) {
+        let alias = match publish.properties.is_empty() {
+            true => None,
+            false => publish.properties.topic_alias(),
+        };
+        let topic = match (publish.topic, alias) {
             (Some(topic), None) => topic,
             (topic, alias) => {
                 aliased = self.resolve_alias(key, topic, alias.unwrap_or(0))?;
@@ -48,7 +52,10 @@ impl Engine {
         self.log_publish(session, publish, topic, PublishLog::Received);
         let mut scratch = PropertiesBuf::new();
         let properties = forwarded(publish.properties, &mut scratch);
-        let expiry = publish.properties.message_expiry_interval();
+        let expiry = match publish.properties.is_empty() {
+            true => None,
+            false => publish.properties.message_expiry_interval(),
+        };
         let publication = Publication {
             topic,
             payload: publish.payload,
@@ -103,7 +110,8 @@ impl Engine {
                 Ending::DisallowedFeature,
             )); // [MQTT-3.2.2-14]
         }
-        if publish.properties.subscription_identifier().is_some() {
+        if !publish.properties.is_empty() && publish.properties.subscription_identifier().is_some()
+        {
             return Err(self.refuse(key, "PUBLISH with a subscription identifier")); // [MQTT-3.3.4-6]
         }
         Ok(())

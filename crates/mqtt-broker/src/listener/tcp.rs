@@ -139,6 +139,8 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
         // IPv4 has a socket of its own, so that the log shows IPv4 addresses as such.
         socket.set_only_v6(true)?;
     }
+    // Packets leave in batches, so there is nothing that Nagle's algorithm could gather.
+    let _ = socket.set_tcp_nodelay(true);
     share::bind(&socket, address)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;

@@ -14,11 +14,11 @@ use crate::engine::Engine;
 use crate::engine::restore::Counts;
 use crate::journal::{Batch, Before, Journal, Key, Value};
 use crate::log::{Line, Log};
-use crate::store::disk::FileDisk;
+use crate::store::disk::{Disk, FileDisk};
 use crate::store::migrate::FORMS;
 use crate::store::tree::TreeStore;
 use crate::store::writer::{Outcome, Writer};
-use crate::store::{Found, Measure, Restored, Store, StoreError};
+use crate::store::{Found, Measure, Restored, Store, StoreError, salvage};
 use crate::time::Time;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -62,16 +62,7 @@ pub(crate) fn open(config: &Config, log: &mut Log) -> Result<Option<Opened>, Str
         SyncPolicy::Never => (false, None),
     };
     let opened = match wait_for_file(&path, syncs, interval.is_none(), log) {
-        Err(StoreError::Damaged(what)) => {
-            let aside = put_aside(&path).map_err(|error| cannot(&path, &error.into()))?;
-            let what = format!(
-                "{} cannot be read ({what}). It was moved to {}, and nothing was restored.",
-                path.display(),
-                aside.display()
-            );
-            log.line(Line::Failure { what: &what });
-            open_file(&path, syncs, interval.is_none())
-        }
+        Err(StoreError::Damaged(what)) => begin_again(&path, &what, syncs, interval, log),
         opened => opened,
     };
     let store = opened.map_err(|error| cannot(&path, &error))?;
@@ -89,6 +80,42 @@ pub(crate) fn open(config: &Config, log: &mut Log) -> Result<Option<Opened>, Str
         syncs,
         interval,
     }))
+}
+
+/// Puts a file aside that cannot be opened as a store; what can still be read of it begins another.
+fn begin_again(
+    path: &Path,
+    what: &str,
+    syncs: bool,
+    interval: Option<Duration>,
+    log: &mut Log,
+) -> Result<TreeStore, StoreError> {
+    let aside = put_aside(path)?;
+    let disk: Arc<dyn Disk> = Arc::new(FileDisk::open(&aside, false)?);
+    let mut left_out = None;
+    // Where parts do not fit together, `redb` panics; that is met, and nothing for the log.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let batch = salvage(|take| left_out = salvage::read(&disk, take).ok().map(|f| f.damaged));
+    std::panic::set_hook(hook);
+    let count = batch.entries.len();
+    let restored = match left_out {
+        Some(damaged) if count > 0 => {
+            format!("{count} entries of it could be read; {damaged} could not, or not all")
+        }
+        _ => "nothing was restored".to_owned(),
+    };
+    let what = format!(
+        "{} cannot be read as it is ({what}). It was moved to {}, and {restored}.",
+        path.display(),
+        aside.display()
+    );
+    log.line(Line::Failure { what: &what });
+    let mut store = open_file(path, syncs, interval.is_none())?;
+    if count > 0 {
+        store.commit(&batch)?;
+    }
+    Ok(store)
 }
 
 /// Opens the store at a path. If another broker has it, that one may be on its way to its end: one
@@ -169,11 +196,10 @@ fn free_name(path: &Path) -> PathBuf {
 }
 
 /// All that can be read of a damaged store, for a new one.
-fn salvage(store: &mut TreeStore) -> Batch {
+fn salvage(read: impl FnOnce(&mut dyn FnMut(Restored))) -> Batch {
     let mut journal = Journal::new(1, []);
     let mut sessions = HashSet::new();
-    // What cannot be read was counted before.
-    let _ = store.restore(Measure::ALL, &mut |thing| {
+    read(&mut |thing| {
         let (session, key, value) = match thing {
             Restored::Session(serial, record) => {
                 sessions.insert(serial);
@@ -276,7 +302,12 @@ impl Opened {
     /// Puts a damaged store aside; what can be read of it begins another one.
     fn replace(&mut self, damaged: usize, log: &mut Log) -> Result<(), StoreError> {
         let mut store = self.store.take();
-        let batch = store.as_mut().map(salvage).unwrap_or_default();
+        // What cannot be read was counted before.
+        let batch = salvage(|take| {
+            let _ = store
+                .as_mut()
+                .map(|store| store.restore(Measure::ALL, take));
+        });
         drop(store);
         let aside = put_aside(&self.path)?;
         let what = format!(

@@ -9,6 +9,7 @@ pub mod disk;
 pub mod form;
 pub mod import;
 pub mod migrate;
+pub mod salvage;
 pub mod tree;
 pub mod writer;
 

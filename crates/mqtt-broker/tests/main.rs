@@ -40,5 +40,6 @@ mod reload;
 mod serve;
 mod store_files;
 mod store_forms;
+mod store_salvage;
 mod tidiness;
 mod tls;

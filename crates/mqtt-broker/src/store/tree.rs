@@ -159,26 +159,7 @@ impl TreeStore {
     ) -> Result<Found, StoreError> {
         let transaction = self.reopen()?.begin_read().map_err(failed)?;
         let state = transaction.open_table(STATE).map_err(failed)?;
-        let mut restoring = Restoring {
-            state,
-            head,
-            references: HashMap::new(),
-            shared: HashMap::new(),
-            found: Found::default(),
-            broken: Vec::new(),
-        };
-        restoring.count();
-        restoring.look_at_messages();
-        for kind in Kind::Session as u8..=Kind::Retained as u8 {
-            let restored = guarded(|| {
-                restoring.restore(kind, take);
-                Ok(())
-            });
-            restoring.found.damaged += usize::from(restored.is_err());
-        }
-        let Restoring {
-            mut found, broken, ..
-        } = restoring;
+        let (mut found, broken) = walk(state, head, take);
         found.damaged += usize::from(self.is_version_broken);
         self.broken = broken;
         Ok(found)
@@ -328,12 +309,12 @@ impl Store for TreeStore {
     }
 }
 
-type State = ReadOnlyTable<&'static [u8], &'static [u8]>;
+pub(super) type State = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// Reads one message.
 fn message(state: &State, number: u64) -> Option<Message> {
     let key = form::message_key(number);
-    let value = state.get(&key[..]).ok()??;
+    let value = guarded(|| state.get(&key[..]).map_err(failed)).ok()??;
     form::parse_message(&key, value.value(), number)
 }
 
@@ -348,6 +329,39 @@ fn delivery(stored: StoredDelivery, message: Arc<Message>, place: u64) -> Delive
     }
 }
 
+/// Hands out all that can be read; besides what was found, the keys of what could not.
+pub(super) fn walk(
+    state: State,
+    head: Measure,
+    take: &mut dyn FnMut(Restored),
+) -> (Found, Vec<Vec<u8>>) {
+    let mut restoring = Restoring {
+        state,
+        head,
+        references: HashMap::new(),
+        shared: HashMap::new(),
+        found: Found::default(),
+        broken: Vec::new(),
+    };
+    let counted = guarded(|| {
+        restoring.count();
+        restoring.look_at_messages();
+        Ok(())
+    });
+    restoring.found.damaged += usize::from(counted.is_err());
+    for kind in Kind::Session as u8..=Kind::Retained as u8 {
+        let restored = guarded(|| {
+            restoring.restore(kind, take);
+            Ok(())
+        });
+        restoring.found.damaged += usize::from(restored.is_err());
+    }
+    (restoring.found, restoring.broken)
+}
+
+/// What is done with an entry, its key and its value.
+type Entry<'a> = dyn FnMut(&mut Restoring, &[u8], &[u8]) + 'a;
+
 /// One walk through all that is stored.
 struct Restoring {
     state: State,
@@ -361,22 +375,61 @@ struct Restoring {
 }
 
 impl Restoring {
-    /// Hands out all entries of a kind. Where the tree itself cannot be read, the rest of this
-    /// kind is given up.
+    /// Hands out all entries of a kind in order. Where a part of the tree cannot be read, the rest is
+    /// read from the other end.
     fn for_each(&mut self, kind: u8, mut entry: impl FnMut(&mut Restoring, &[u8], &[u8])) {
-        let (from, to) = (form::start_of(kind), form::start_of(kind + 1));
-        let Ok(range) = self.state.range(&from[..]..&to[..]) else {
-            self.found.damaged += 1;
+        let mut last = vec![kind];
+        let end = self.read_on(&last.clone(), kind, false, &mut |this, key, value| {
+            last.clear();
+            last.extend_from_slice(key);
+            entry(this, key, value);
+        });
+        if end.is_ok() {
             return;
-        };
-        for next in range {
-            match next {
-                Ok((key, value)) => entry(self, key.value(), value.value()),
-                Err(_) => {
-                    self.found.damaged += 1;
-                    return;
-                }
+        }
+        self.found.damaged += 1;
+        let mut behind = Vec::new();
+        // It comes to the same place from behind.
+        let _ = self.read_on(&last, kind, true, &mut |_, key, value| {
+            behind.push((key.to_vec(), value.to_vec()));
+        });
+        for (key, value) in behind.iter().rev().filter(|(key, _)| *key > last) {
+            entry(self, key, value);
+        }
+    }
+
+    /// Reads the entries of a kind from a key on, or from the last one back to it.
+    fn read_on(
+        &mut self,
+        from: &[u8],
+        kind: u8,
+        is_back: bool,
+        entry: &mut Entry<'_>,
+    ) -> Result<(), StoreError> {
+        let to = form::start_of(kind + 1);
+        let mut range = guarded(|| self.state.range(from..&to[..]).map_err(failed))?;
+        let mut before: Option<Vec<u8>> = None;
+        loop {
+            let next = guarded(|| match is_back {
+                false => range.next().transpose().map_err(failed),
+                true => range.next_back().transpose().map_err(failed),
+            })?;
+            let Some((key, value)) = next else {
+                return Ok(());
+            };
+            let key = key.value();
+            // In a damaged tree the way may lead back to where it has been.
+            let goes_on = before.as_ref().is_none_or(|before| match is_back {
+                false => key > &before[..],
+                true => key < &before[..],
+            });
+            if !goes_on {
+                return Err(StoreError::Damaged("its keys are not in order".into()));
             }
+            let before = before.get_or_insert_default();
+            before.clear();
+            before.extend_from_slice(key);
+            entry(self, key, value.value());
         }
     }
 
@@ -481,7 +534,7 @@ impl Restoring {
 
 /// Does something with a file that may be damaged: where its parts do not fit together, `redb`
 /// panics.
-fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let unfit = || Err(StoreError::Damaged("its parts do not fit together".into()));
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| unfit())
 }
@@ -497,7 +550,7 @@ fn message_of(key: &[u8], value: &[u8]) -> Option<u64> {
     }
 }
 
-fn opening_failed(error: DatabaseError) -> StoreError {
+pub(super) fn opening_failed(error: DatabaseError) -> StoreError {
     match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse,
         error => failed(error),

@@ -9,16 +9,16 @@
 #
 # Prints each run, and the ratios of the medians.
 #
-#   scripts/bench-durable.sh [MESSAGES] [ROUNDS] [QUEUED]   default: 100000 messages, 3 rounds, 1000000
+#   scripts/bench-durable.sh [MESSAGES] [ROUNDS] [QUEUED]   default: 300000 messages, 5 rounds, 1000000
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/bench-common.sh
 
-messages=${1:-100000}
-rounds=${2:-3}
+messages=${1:-300000}
+rounds=${2:-5}
 queued=${3:-1000000}
 mosquitto=$(find_mosquitto)
-build -p mqtt-broker -p mqtt-pub -p mqtt-sub
+build -p mqtt-bench -p mqtt-broker -p mqtt-pub -p mqtt-sub
 
 now() { date +%s.%N; }
 lines() { yes "$(printf '%0100d' 0)" | head -n "$1" || true; }
@@ -54,26 +54,16 @@ stop() { # SIGNAL
     broker=
 }
 
+# One program is publishers and subscriber, so that these leave most of the processor to the broker.
 rate() { # WHO PUBLISHERS
-    local began subscriber publishers=() each=$((messages / $2))
     configure "$1"
     start "$1"
-    : >"$scratch/got"
-    "$bin/mqtt-pub" -p "$port" -t bench/ready -r -m ready
-    "$bin/mqtt-sub" -p "$port" -i reader -c -q 1 -t bench/# -C $((each * $2 + 1)) -W 600 >"$scratch/got" &
-    subscriber=$!
-    # The subscription stands when the retained message is there; that one does not count.
-    wait_for "$scratch/got" ready
-    lines "$each" >"$scratch/lines"
-    began=$(now)
-    for n in $(seq "$2"); do
-        "$bin/mqtt-pub" -p "$port" -t "bench/$n" -q 1 -l <"$scratch/lines" &
-        publishers+=($!)
-    done
-    wait "${publishers[@]}" "$subscriber"
-    awk -v who="$1" -v n="$2" -v count=$((each * $2)) -v began="$began" -v ended="$(now)" \
-        'BEGIN { printf "%d\n", count / (ended - began) }' >>"$scratch/rate.$2.$1"
-    printf '  %-7s %2d publishers %8d messages/s\n' "$1" "$2" "$(tail -n 1 "$scratch/rate.$2.$1")"
+    "$bin/mqtt-bench" fan-in -p "$port" -c "$2" -q 1 -s 100 -n "$messages" -x 3600 --quiet >"$scratch/said"
+    awk '$1 == "received" && $3 == "messages:" { gsub(",", ""); print $4 }' "$scratch/said" >>"$scratch/rate.$2.$1"
+    # User and system time, in hundredths of a second.
+    awk -v n="$messages" '{ print ($14 + $15) * 10000 / n }' "/proc/$broker/stat" >>"$scratch/cpu.$2.$1"
+    printf '  %-7s %2d publishers %8d messages/s, %5.2f us of processor each\n' \
+        "$1" "$2" "$(tail -n 1 "$scratch/rate.$2.$1")" "$(tail -n 1 "$scratch/cpu.$2.$1")"
     stop TERM
 }
 
@@ -107,11 +97,16 @@ for _ in $(seq "$rounds"); do
     done
 done
 echo
-printf '%-42s %9s %9s %7s\n' "medians of $rounds runs, messages/s" ours debian ratio
-for n in 1 10; do
-    awk -v n="$n" -v a="$(median "$scratch/rate.$n.ours")" -v b="$(median "$scratch/rate.$n.debian")" \
-        'BEGIN { printf "QoS 1 to a durable subscriber, %2d publishers %8d %9d %7.1f   asked: at least 10\n", n, a, b, a / b }'
-done
+printf '%-52s %9s %9s %7s\n' "medians of $rounds runs" ours debian ratio
+compare() { # WHAT FORMAT NAME MORE
+    local n
+    for n in 1 10; do
+        awk -v what="$1, $n publishers" -v a="$(median "$scratch/$3.$n.ours")" -v b="$(median "$scratch/$3.$n.debian")" \
+            -v more="$4" "BEGIN { printf \"%-52s $2 $2 %7.1f   %s\n\", what, a, b, (a > b ? a / b : b / a), more }"
+    done
+}
+compare "messages a second" %9d rate "asked: at least 10"
+compare "microseconds of processor a message" %9.2f cpu ""
 echo
 echo "$queued messages for an absent client:"
 queue

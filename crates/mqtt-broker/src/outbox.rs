@@ -54,6 +54,11 @@ impl Outbox {
         self.len
     }
 
+    /// How many bytes have left, since the beginning.
+    pub fn taken(&self) -> u64 {
+        self.left
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0

@@ -2,8 +2,8 @@
 //!
 //! A burst is often larger than what may wait for one subscriber, although that subscriber reads
 //! as fast as it can. So whoever publishes to it then is not read from, until half of what waited
-//! has left. A reader that is really slow must stop nobody: after [`Settings::patience_ms`] it is
-//! waited for no more, until it has caught up.
+//! has left. A reader that is really slow must stop nobody: who has not taken a quarter of what may
+//! wait within [`Settings::patience_ms`] is waited for no more, until it has caught up.
 //!
 //! [`Settings::patience_ms`]: super::settings::Settings::patience_ms
 
@@ -28,6 +28,9 @@ pub enum Pace {
 #[derive(Debug)]
 pub(super) struct Congestion {
     subscriber: ConnectionKey,
+    /// When patience began, and how many bytes it had taken then.
+    since: Time,
+    taken: u64,
     /// Publishers, with the serial numbers of their connections.
     waiting: Vec<(ConnectionKey, u64)>,
 }
@@ -56,6 +59,8 @@ impl Engine {
                 self.connection_mut(key).pace = Pace::Behind;
                 self.congested.push(Congestion {
                     subscriber: key,
+                    since: now,
+                    taken: self.connection(key).outbox.taken(),
                     waiting: Vec::new(),
                 });
                 self.arm_patience(now, key);
@@ -80,8 +85,8 @@ impl Engine {
             return false;
         };
         let connection = &mut self.connections[publisher.0 as usize];
-        let congestion = self.congested.iter_mut();
-        let Some(congestion) = congestion.into_iter().find(|c| c.subscriber == subscriber) else {
+        let mut congested = self.congested.iter_mut();
+        let Some(congestion) = congested.find(|c| c.subscriber == subscriber) else {
             return false;
         };
         // Who publishes to himself has to read, and so to be answered.
@@ -110,19 +115,34 @@ impl Engine {
         }
     }
 
-    /// A subscriber was waited for long enough.
-    pub(super) fn lose_patience(&mut self, key: ConnectionKey) {
-        if self.connection(key).pace == Pace::Behind {
-            self.connection_mut(key).pace = Pace::Slow;
-            self.resume_publishers(key);
+    /// A subscriber was waited for long enough, unless it is quick enough.
+    pub(super) fn lose_patience(&mut self, now: Time, key: ConnectionKey) {
+        if self.connection(key).pace != Pace::Behind {
+            return;
         }
+        let enough = self.settings.max_outbox_bytes as u64 / 4;
+        let taken = self.connection(key).outbox.taken();
+        if let Some(congestion) = self.congested.iter_mut().find(|c| c.subscriber == key) {
+            let waited = now.since(congestion.since).as_millis();
+            if waited < u128::from(self.settings.patience_ms) {
+                // It has caught up since this timer was set, and is behind anew: that has its own.
+                return;
+            }
+            if taken - congestion.taken >= enough {
+                (congestion.since, congestion.taken) = (now, taken);
+                return self.arm_patience(now, key);
+            }
+        }
+        self.connection_mut(key).pace = Pace::Slow;
+        self.resume_publishers(key);
     }
 
     /// Nobody waits for a connection any more.
     pub(super) fn resume_publishers(&mut self, subscriber: ConnectionKey) {
-        let found = self.congested.iter();
-        let found = found.into_iter().position(|c| c.subscriber == subscriber);
-        let Some(at) = found else { return };
+        let mut congested = self.congested.iter();
+        let Some(at) = congested.position(|c| c.subscriber == subscriber) else {
+            return;
+        };
         for (key, serial) in self.congested.swap_remove(at).waiting {
             let connection = self.connections.get_mut(key.0 as usize);
             if let Some(connection) = connection.filter(|c| c.serial == serial) {

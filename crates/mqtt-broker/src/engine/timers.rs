@@ -164,7 +164,7 @@ impl Engine {
             Timer::Connect(key, _) => self.close(now, key, Close::silent(Ending::Timeout)),
             Timer::Refusal(key, serial) => self.handle_refusal(now, key, serial),
             Timer::KeepAlive(key, _) => self.check_keep_alive(now, key),
-            Timer::Patience(key, _) => self.lose_patience(key),
+            Timer::Patience(key, _) => self.lose_patience(now, key),
             Timer::Will(key, ..) => {
                 self.publish_will(now, key);
                 self.note_will_sent(key);

@@ -217,16 +217,21 @@ lab() { # [FILE ...]
 # Installs the broker as a service, has it read its configuration again, and takes it away.
 service() {
     step "The service on Windows (Wine)"
-    local unpacked=$home/service broker heard idle
+    local unpacked=$home/service broker heard keyboard idle
     rm -rf "$unpacked"
     cp -r "$folder" "$unpacked"
     broker=$unpacked/mqtt-broker.exe
     # Wine's services have another idea of %ProgramData% than its programs: the log is looked for.
     find "$home/prefix/drive_c" -name mqtt-broker.log -delete
     printf 'listener 18830 127.0.0.1\r\nallow_anonymous true\r\n' >"$unpacked/ρυθμίσεις.conf"
-    # When the last program ends, so do Wine's services.
-    sleep 600 | "$wine" cmd >/dev/null 2>&1 &
+    # When the last program ends, so do Wine's services; this one waits for a line that never comes.
+    rm -f "$home/keyboard"
+    mkfifo "$home/keyboard"
+    exec {keyboard}<>"$home/keyboard"
+    "$wine" cmd <&"$keyboard" >/dev/null 2>&1 &
     idle=$!
+    # What a run that was cut short has left.
+    run "$broker" uninstall >/dev/null 2>&1 || true
     (cd "$unpacked" && run "$broker" install -c ρυθμίσεις.conf) || fail "the service cannot be installed"
     run net start mqtt-broker
     await_service ' running$'
@@ -243,6 +248,7 @@ service() {
     ! run "$broker" uninstall 2>"$home/said" || fail "the service is still there"
     grep -q 'it is not installed' "$home/said" || fail "$(cat "$home/said")"
     kill "$idle"
+    exec {keyboard}>&-
     say "The service passes on Windows (Wine)."
 }
 

@@ -80,8 +80,8 @@ prepare_compiler() {
     export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER="$wine"
 }
 
-cross() { # CARGO-ARGUMENTS
-    (cd "$here" && /usr/bin/cargo "$@" --target "$target" --target-dir "$home/target")
+cross() { # COMMAND [ARGUMENT ...]
+    (cd "$here" && /usr/bin/cargo "$1" --target "$target" --target-dir "$home/target" "${@:2}")
 }
 
 # --- Wine -------------------------------------------------------------------------------------

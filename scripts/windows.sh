@@ -112,6 +112,16 @@ C
     x86_64-w64-mingw32-gcc -shared -Os -s -o "$library" "$home/bcryptprimitives.c" -ladvapi32
 }
 
+# When the last program ends, so do Wine's services, and one that starts just then fails. So one waits for a
+# line that never comes.
+stay_on() {
+    local keyboard
+    rm -f "$home/keyboard"
+    mkfifo "$home/keyboard"
+    exec {keyboard}<>"$home/keyboard"
+    "$wine" cmd <&"$keyboard" >/dev/null 2>&1 &
+}
+
 # Ends what still runs in our Windows folder, and nothing else.
 end_wine() {
     [ ! -d "$home/prefix" ] || WINEPREFIX=$home/prefix timeout 30 /usr/lib/wine/wineserver -k 2>/dev/null || true
@@ -217,19 +227,13 @@ lab() { # [FILE ...]
 # Installs the broker as a service, has it read its configuration again, and takes it away.
 service() {
     step "The service on Windows (Wine)"
-    local unpacked=$home/service broker heard keyboard idle
+    local unpacked=$home/service broker heard
     rm -rf "$unpacked"
     cp -r "$folder" "$unpacked"
     broker=$unpacked/mqtt-broker.exe
     # Wine's services have another idea of %ProgramData% than its programs: the log is looked for.
     find "$home/prefix/drive_c" -name mqtt-broker.log -delete
     printf 'listener 18830 127.0.0.1\r\nallow_anonymous true\r\n' >"$unpacked/ρυθμίσεις.conf"
-    # When the last program ends, so do Wine's services; this one waits for a line that never comes.
-    rm -f "$home/keyboard"
-    mkfifo "$home/keyboard"
-    exec {keyboard}<>"$home/keyboard"
-    "$wine" cmd <&"$keyboard" >/dev/null 2>&1 &
-    idle=$!
     # What a run that was cut short has left.
     run "$broker" uninstall >/dev/null 2>&1 || true
     (cd "$unpacked" && run "$broker" install -c ρυθμίσεις.conf) || fail "the service cannot be installed"
@@ -247,8 +251,6 @@ service() {
     run "$broker" uninstall || fail "the service cannot be taken away"
     ! run "$broker" uninstall 2>"$home/said" || fail "the service is still there"
     grep -q 'it is not installed' "$home/said" || fail "$(cat "$home/said")"
-    kill "$idle"
-    exec {keyboard}>&-
     say "The service passes on Windows (Wine)."
 }
 
@@ -300,6 +302,7 @@ main() {
     prepare_compiler
     prepare_wine
     trap end_wine EXIT
+    stay_on
     case $task in
         all)
             build

@@ -8,18 +8,21 @@ use hdrhistogram::Histogram;
 use mqtt_common::console::Console;
 use mqtt_common::exit::Exit;
 use mqtt_common::signals::Signals;
+use serde_json::Value;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
 
 use crate::figures::{count, nanos, number, of, per_second, span};
+use crate::live::Live;
 use crate::load::client::Client;
 use crate::load::door::Door;
-use crate::load::run::{Outcome, Unwatched, run as load};
+use crate::load::run::{Outcome, run as load};
 use crate::load::shared::{Shared, histogram};
 use crate::load::trouble::Trouble;
 use crate::options::Options;
 use crate::plan::{Plan, Role};
 use crate::report::text::line;
+use crate::report::{Form, data};
 
 /// What has come of connecting and disconnecting.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct Cycles {
     pub times: Histogram<u64>,
     /// What ended it early.
     pub trouble: Option<Trouble>,
+    /// Whether the user has ended it.
+    pub interrupted: bool,
 }
 
 /// Does it and tells about it.
@@ -42,17 +47,26 @@ pub async fn run(options: &Options, console: &Console, signals: &mut Signals) ->
             if let Some(trouble) = &cycles.trouble {
                 trouble.explain(&options.plan.common, console);
             }
-            print!("{}", told(&cycles));
+            match options.form {
+                Form::Text => print!("{}", told(&cycles)),
+                Form::Json => println!("{:#}", Value::from_iter(fields(&cycles))),
+                Form::Csv => print!("{}", data::lines(&fields(&cycles))),
+            }
             cycles
                 .trouble
                 .map_or(Exit::DONE, |it| it.exit(&options.plan.common))
         }
         None => {
-            let outcome = load(&options.plan, &mut Unwatched, signals).await;
+            let mut live = Live::new(&options.plan, !options.quiet);
+            let outcome = load(&options.plan, &mut live, signals).await;
             if let Some(trouble) = &outcome.trouble {
                 trouble.explain(&options.plan.common, console);
             }
-            print!("{}", held(&outcome));
+            match options.form {
+                Form::Text => print!("{}", held(&outcome)),
+                Form::Json => println!("{}", data::json(options.command, &options.plan, &outcome)),
+                Form::Csv => print!("{}", data::csv(options.command, &options.plan, &outcome)),
+            }
             outcome
                 .trouble
                 .as_ref()
@@ -75,6 +89,27 @@ fn held(outcome: &Outcome) -> String {
         line(&mut text, "connections lost", &count(outcome.broken));
     }
     text
+}
+
+fn fields(cycles: &Cycles) -> Vec<(&'static str, Value)> {
+    let micros = |share: f64| match cycles.times.is_empty() {
+        true => Value::Null,
+        false => (cycles.times.value_at_quantile(share) as f64 / 1e3).into(),
+    };
+    vec![
+        ("command", "conn".into()),
+        ("connections", cycles.count.into()),
+        ("seconds", cycles.span.as_secs_f64().into()),
+        (
+            "connections_per_second",
+            per_second(cycles.count, cycles.span).into(),
+        ),
+        ("p50_us", micros(0.5)),
+        ("p90_us", micros(0.9)),
+        ("p99_us", micros(0.99)),
+        ("p99.9_us", micros(0.999)),
+        ("max_us", micros(1.0)),
+    ]
 }
 
 fn told(cycles: &Cycles) -> String {
@@ -134,6 +169,7 @@ async fn cycle_here(plan: &Plan, signals: &mut Signals) -> Cycles {
         span: Duration::ZERO,
         times: histogram(),
         trouble: None,
+        interrupted: false,
     };
     loop {
         tokio::select! {
@@ -148,7 +184,10 @@ async fn cycle_here(plan: &Plan, signals: &mut Signals) -> Cycles {
                 }
                 Some(Err(_)) => {}
             },
-            () = signals.stop() => left.set(0),
+            () = signals.stop() => {
+                left.set(0);
+                cycles.interrupted = true;
+            }
         }
     }
     cycles.span = start.elapsed();

@@ -8,6 +8,7 @@ pub mod check;
 pub mod client;
 pub mod clock;
 pub mod door;
+pub mod payload;
 pub mod publisher;
 pub mod run;
 pub mod shared;

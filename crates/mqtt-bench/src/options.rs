@@ -1,5 +1,6 @@
 //! What the flags of mqtt-bench mean.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mqtt_common::flags::{Said, UsageError};
@@ -7,19 +8,29 @@ use mqtt_common::options::Common;
 use mqtt_common::value;
 use mqtt_proto::{Filter, QoS, Topic};
 
+use crate::compare::Comparison;
 use crate::load::stamp;
 use crate::names;
 use crate::plan::{Hearing, Plan};
+use crate::report::Form;
+use crate::simulate::Simulation;
 
 /// How long a run lasts if nobody says otherwise.
 const DURATION: Duration = Duration::from_secs(10);
 /// Messages of one publisher on their way at once, by QoS. Mosquitto, as it is shipped, takes 20 at QoS 2
 /// and ends the connection of a client below version 5 that sends more.
 const WINDOWS: [u64; 3] = [1000, 100, 20];
+/// Bytes of one publisher on their way at once, at QoS 0.
+const WINDOW_BYTES: u64 = 4 * 1024 * 1024;
 /// Retained and offline messages, unless `-n` says otherwise.
 const STORED: u64 = 10_000;
 const WAIT: Duration = Duration::from_secs(5);
 const SIZE: usize = 64;
+/// The load test of MQTTBox, as it is when nothing is changed.
+const BOX_CLIENTS: usize = 2;
+const BOX_MESSAGES: u64 = 20;
+const BOX_DURATION: Duration = Duration::from_secs(5);
+const BOX_WAIT: Duration = Duration::from_secs(30);
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +43,10 @@ pub enum Task {
     Retained,
     /// Messages for a subscriber that was away.
     Offline,
+    /// The same with several brokers.
+    Compare,
+    /// Devices for an exercise.
+    Simulate,
 }
 
 /// Everything that mqtt-bench was asked for.
@@ -43,6 +58,14 @@ pub struct Options {
     pub task: Task,
     /// The run.
     pub plan: Plan,
+    /// What is compared, if that is the task.
+    pub comparison: Option<Comparison>,
+    /// What is simulated, if that is the task.
+    pub simulation: Option<Simulation>,
+    /// How the result is printed.
+    pub form: Form,
+    /// Where to draw it.
+    pub plot: Option<PathBuf>,
     /// Whether nothing is to be said but the result.
     pub quiet: bool,
 }
@@ -61,6 +84,8 @@ impl Options {
             "conn" => Task::Connections,
             "retained" => Task::Retained,
             "offline" => Task::Offline,
+            "compare" => Task::Compare,
+            "simulate" => Task::Simulate,
             _ => Task::Load,
         };
         let mut plan = plan(said)?;
@@ -71,9 +96,37 @@ impl Options {
             command,
             task,
             plan,
+            comparison: (task == Task::Compare)
+                .then(|| Comparison::new(said))
+                .transpose()?,
+            simulation: (task == Task::Simulate)
+                .then(|| Simulation::new(said))
+                .transpose()?,
+            form: form(said)?,
+            plot: said.path("plot").map(PathBuf::from),
             quiet: said.has("quiet"),
         })
     }
+}
+
+/// How the result is to be printed: the last one that was said counts.
+fn form(said: &Said) -> Result<Form, UsageError> {
+    if said.has("plot")
+        && said
+            .called
+            .as_ref()
+            .is_some_and(|it| it.command.name == "compare")
+    {
+        return Err(
+            UsageError::new("--plot draws one run, and compare does many")
+                .hint("Take --csv, and draw what you like of it."),
+        );
+    }
+    Ok(match (said.position("json"), said.position("csv")) {
+        (None, None) => Form::Text,
+        (json, csv) if json > csv => Form::Json,
+        _ => Form::Csv,
+    })
 }
 
 /// Everything that does not depend on the command.
@@ -103,6 +156,7 @@ fn plan(said: &Said) -> Result<Plan, UsageError> {
         subscribe_qos: said.meaning("subscribe-qos", value::qos)?.unwrap_or(qos),
         retain: said.has("retain"),
         size,
+        template: said.text("payload")?.map(str::to_owned),
         messages: said.meaning("messages", value::count)?,
         duration: said.meaning("duration", value::duration)?,
         rate: said.meaning("rate", rate)?,
@@ -124,12 +178,16 @@ fn shape(plan: &mut Plan, said: &Said, command: &str) -> Result<(), UsageError> 
     let one = |flag: &str| Ok::<_, UsageError>(number(flag)?.unwrap_or(1));
     (plan.publishers, plan.subscribers) = match command {
         "pub" => (clients, 0),
+        "box" => (
+            number("clients")?.unwrap_or(BOX_CLIENTS),
+            number("clients")?.unwrap_or(BOX_CLIENTS),
+        ),
         "sub" | "conn" => (0, clients),
         "fan-in" => (clients, one("subscribers")?),
         "fan-out" => (one("publishers")?, clients),
         _ => (clients, clients),
     };
-    if matches!(command, "pair" | "latency" | "offline") {
+    if matches!(command, "pair" | "latency" | "offline" | "box") {
         plan.hearing = Hearing::Partner;
     }
     for (flag, its) in [("publishers", "fan-out"), ("subscribers", "fan-in")] {
@@ -143,6 +201,24 @@ fn shape(plan: &mut Plan, said: &Said, command: &str) -> Result<(), UsageError> 
 
 /// How much, how fast, until when.
 fn limits(plan: &mut Plan, said: &Said, task: Task) -> Result<(), UsageError> {
+    if said
+        .called
+        .as_ref()
+        .is_some_and(|it| it.command.name == "box")
+    {
+        if !said.has("qos") {
+            plan.qos = QoS::AtLeastOnce;
+            plan.subscribe_qos = said
+                .meaning("subscribe-qos", value::qos)?
+                .unwrap_or(plan.qos);
+        }
+        plan.messages
+            .get_or_insert(BOX_MESSAGES * plan.publishers as u64);
+        plan.duration.get_or_insert(BOX_DURATION);
+        if !said.has("wait") {
+            plan.wait = BOX_WAIT;
+        }
+    }
     if task == Task::Offline && !said.has("qos") {
         plan.qos = QoS::AtLeastOnce;
         plan.subscribe_qos = plan.qos;
@@ -165,8 +241,12 @@ fn limits(plan: &mut Plan, said: &Said, task: Task) -> Result<(), UsageError> {
         (Some(0), _) => None,
         (Some(window), _) => Some(window),
         (None, _) if is_at_once => Some(1),
-        (None, qos) => Some(WINDOWS[qos as usize]),
+        (None, qos) => Some(window(qos, plan.size)),
     };
+    if !plan.is_marked() {
+        // Nobody can tell whose message has come.
+        plan.window = plan.window.filter(|_| plan.qos != QoS::AtMostOnce);
+    }
     match task {
         Task::Load if plan.messages.is_none() && plan.duration.is_none() => {
             // Who only hears does so until Ctrl-C.
@@ -208,6 +288,15 @@ fn topics(plan: &mut Plan, said: &Said, command: &str) -> Result<(), UsageError>
         debug_assert!(Topic::parse("bench").is_ok());
     }
     Ok(())
+}
+
+/// How many messages of one publisher are on their way at once, if nothing else is said.
+pub fn window(qos: QoS, size: usize) -> u64 {
+    let most = WINDOWS[qos as usize];
+    match qos {
+        QoS::AtMostOnce => most.min(WINDOW_BYTES / size.max(1) as u64).max(4),
+        _ => most,
+    }
 }
 
 fn number(flag: &str, text: &str) -> Result<u64, UsageError> {
@@ -267,7 +356,7 @@ fn size(flag: &str, text: &str) -> Result<usize, UsageError> {
 }
 
 /// The addresses of `-A`: separated by commas, the last number perhaps a range.
-fn sources(said: &Said) -> Result<Vec<String>, UsageError> {
+pub fn sources(said: &Said) -> Result<Vec<String>, UsageError> {
     let mut all = Vec::new();
     for given in said.all("bind-address") {
         for one in given

@@ -7,6 +7,7 @@ use mqtt_net::ConnectOptions;
 use mqtt_proto::client::WillMessage;
 use mqtt_proto::{Filter, PropertiesBuf, QoS, Topic, TopicError, Version};
 
+use crate::load::payload::Payload;
 use crate::names::{self, Fill};
 
 /// Whom a subscriber hears.
@@ -47,6 +48,8 @@ pub struct Plan {
     pub retain: bool,
     /// The size of payloads, in bytes.
     pub size: usize,
+    /// A text instead of bytes of that size.
+    pub template: Option<String>,
     /// How many messages to publish; of a run that only hears: how many are waited for.
     pub messages: Option<u64>,
     /// How long to publish; of a run that only hears or is only there: how long it lasts.
@@ -206,6 +209,29 @@ impl Plan {
             }
         };
         (username, id)
+    }
+
+    /// Whether messages can be told apart.
+    pub fn is_marked(&self) -> bool {
+        let template = self.template.as_deref();
+        template.is_none_or(|text| text.contains("%m"))
+    }
+
+    /// What a publisher's messages say.
+    pub fn payload_of(&self, number: usize) -> Payload {
+        let (username, id) = self.names(Role::Publisher(number));
+        match &self.template {
+            _ if self.size == 0 => Payload::empty(),
+            None => Payload::of_size(self.size),
+            Some(text) => Payload::of_template(
+                text,
+                Fill {
+                    index: number,
+                    client_id: &id,
+                    username: username.as_deref().unwrap_or_default(),
+                },
+            ),
+        }
     }
 
     /// The topics of a publisher.

@@ -4,6 +4,7 @@ use mqtt_common::console::Console;
 use mqtt_common::exit::Exit;
 use mqtt_common::signals::Signals;
 use mqtt_proto::{Property, QoS};
+use serde_json::Value;
 
 use crate::exit;
 use crate::figures::{number, of, per_second, span};
@@ -11,6 +12,7 @@ use crate::load::run::{Outcome, Unwatched, Watch, run};
 use crate::options::Options;
 use crate::plan::{Hearing, Plan};
 use crate::report::text::{line, processor, summary};
+use crate::report::{Form, data};
 
 /// How long the broker keeps the session of a subscriber that is away (version 5), in seconds.
 const KEEP: u32 = 3600;
@@ -59,12 +61,31 @@ fn tell(options: &Options, stored: &Stored, console: &Console) -> Exit {
     } else {
         processor(&mut text, given);
     }
-    print!("{text}");
+    match options.form {
+        Form::Text => print!("{text}"),
+        Form::Json => println!("{:#}", Value::from_iter(fields(options, stored))),
+        Form::Csv => print!("{}", data::lines(&fields(options, stored))),
+    }
     match (&given.trouble, &stored.fetched) {
         (Some(trouble), _) => trouble.exit(&plan.common),
         (None, Some(fetched)) => exit::of(&fetching(plan), fetched),
         (None, None) => Exit::INTERRUPTED,
     }
+}
+
+/// The fetching, and how long the giving took.
+fn fields(options: &Options, stored: &Stored) -> Vec<(&'static str, Value)> {
+    let given = &stored.given;
+    let outcome = stored.fetched.as_ref().unwrap_or(given);
+    let mut fields = data::fields(options.command, &fetching(&options.plan), outcome);
+    let is_of_giving = |name: &str| name.starts_with("published");
+    fields.retain(|(name, _)| !is_of_giving(name));
+    fields.push(("given", given.sent.into()));
+    fields.push((
+        "given_per_second",
+        per_second(given.sent, given.span).into(),
+    ));
+    fields
 }
 
 /// Leaves retained messages, lets a new subscriber fetch them, and removes them. The fetching is watched.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use mqtt_proto::flow::Outgoing;
 use mqtt_proto::{EncodeError, PacketId, Properties, Publish, QoS, Topic, Version};
 
+use super::payload::Payload;
 use super::shared::{Phase, Shared};
-use super::stamp::{self, Stamp};
+use super::stamp::Stamp;
 
 /// How much is written at once.
 const WRITE_BLOCK: usize = 64 * 1024;
@@ -24,8 +25,8 @@ pub struct Messages<'a> {
     pub retain: bool,
     /// Properties of each PUBLISH; empty below version 5.
     pub properties: Properties<'a>,
-    /// The payload's size in bytes; at least that of a stamp.
-    pub size: usize,
+    /// What they say.
+    pub payload: Payload,
 }
 
 /// How a publisher may go on.
@@ -62,7 +63,7 @@ pub struct Publisher {
     topic: usize,
     /// Where the packet identifier lies, from the end of a head.
     id_from_end: usize,
-    payload: Vec<u8>,
+    payload: Payload,
     /// A whole packet that is written from here, and how much of it has left.
     large: Option<(Vec<u8>, usize)>,
     counter: u64,
@@ -88,8 +89,7 @@ impl Publisher {
         window: Option<u64>,
         pace: Option<Pace>,
     ) -> Result<Publisher, EncodeError> {
-        let mut payload = vec![b'.'; messages.size.max(stamp::SIZE)];
-        payload[..stamp::SIZE].fill(0);
+        let payload = messages.payload.clone();
         let (mut heads, mut ends) = (Vec::new(), Vec::new());
         for topic in &messages.topics {
             let publish = Publish {
@@ -99,7 +99,7 @@ impl Publisher {
                 topic: Some(topic),
                 packet_id: PacketId::new(1),
                 properties: messages.properties,
-                payload: &payload,
+                payload: &payload.bytes,
             };
             publish.encode_head(version, &mut heads)?;
             ends.push(heads.len());
@@ -109,8 +109,8 @@ impl Publisher {
         } else {
             0
         };
-        let large = payload.len() >= LARGE && ends.len() == 1;
-        let packet = large.then(|| [heads.as_slice(), &payload].concat());
+        let large = payload.bytes.len() >= LARGE && ends.len() == 1;
+        let packet = large.then(|| [heads.as_slice(), &payload.bytes].concat());
         Ok(Publisher {
             number,
             client,
@@ -209,8 +209,10 @@ impl Publisher {
                     debug_assert!(at > head);
                     out[at..at + 2].copy_from_slice(&id);
                 }
-                out.extend_from_slice(&self.next_stamp(time, shared));
-                out.extend_from_slice(&self.payload[stamp::SIZE..]);
+                let from = out.len();
+                out.extend_from_slice(&self.payload.bytes);
+                let stamp = self.next_stamp(time, shared);
+                self.payload.mark(&mut out[from..], stamp);
             }
         }
         let count = self.counter - begin;
@@ -230,7 +232,7 @@ impl Publisher {
         }
     }
 
-    fn next_stamp(&mut self, time: u64, shared: &Shared) -> [u8; stamp::SIZE] {
+    fn next_stamp(&mut self, time: u64, shared: &Shared) -> Stamp {
         let stamp = Stamp {
             run: shared.run,
             publisher: self.number,
@@ -238,7 +240,7 @@ impl Publisher {
             time,
         };
         self.counter += 1;
-        stamp.to_bytes()
+        stamp
     }
 
     /// Makes the large packet the next message, if the one before has left.
@@ -251,7 +253,7 @@ impl Publisher {
             if let Some(id) = id {
                 packet[at..at + 2].copy_from_slice(&id.get().to_be_bytes());
             }
-            packet[head..head + stamp::SIZE].copy_from_slice(&stamp);
+            self.payload.mark(&mut packet[head..], stamp);
             *left = 0;
         }
     }

@@ -14,7 +14,7 @@ use super::publisher::{Messages, Pace, Publisher};
 use super::shared::{Phase, Shared, add, histogram};
 use super::trouble::Trouble;
 use crate::plan::{Plan, Role};
-use crate::processor;
+use crate::processor::Used;
 
 /// How often a run looks at itself.
 const TICK: Duration = Duration::from_millis(100);
@@ -22,7 +22,6 @@ const TICK: Duration = Duration::from_millis(100);
 const STALL: Duration = Duration::from_millis(500);
 
 /// What a run has come to so far.
-#[allow(dead_code)]
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
     /// How far it is.
@@ -33,14 +32,11 @@ pub struct Progress {
     pub opened: u64,
     /// Messages published.
     pub sent: u64,
-    /// Messages confirmed.
-    pub confirmed: u64,
     /// Messages received.
     pub delivered: u64,
 }
 
 /// A moment of a run.
-#[allow(dead_code)]
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
     /// Since the beginning.
@@ -100,12 +96,9 @@ pub struct Outcome {
     pub span: Duration,
     /// Times on the way, in nanoseconds.
     pub latencies: Histogram<u64>,
-    /// The processor time that this program used in the span.
-    pub processor: Option<Duration>,
-    /// The whole time that `processor` was used in.
-    pub watched: Duration,
+    /// What this program used of a processor from the beginning to the end of the measured part.
+    pub processor: Option<Used>,
     /// The run in tenths of a second.
-    #[allow(dead_code)]
     pub samples: Vec<Sample>,
     /// The first thing that went wrong.
     pub trouble: Option<Trouble>,
@@ -121,8 +114,7 @@ impl Outcome {
 
     /// What share of one processor core this program used: 1 is all of it.
     pub fn load(&self) -> Option<f64> {
-        let used = self.processor?.as_secs_f64();
-        Some(used / self.watched.as_secs_f64().max(1e-9))
+        self.processor.map(|used| used.share())
     }
 }
 
@@ -165,7 +157,7 @@ impl Director {
 
     async fn direct(mut self, watch: &mut dyn Watch, stop: &mut Signals) -> Outcome {
         let opening = Instant::now();
-        let (mut began, mut used) = (self.shared.clock.now(), processor::own_time());
+        let (mut began, mut used) = (self.shared.clock.now(), Used::now());
         if self.plan.publishers == 0
             && let Some(goal) = self.plan.messages
         {
@@ -179,7 +171,7 @@ impl Director {
         let opened_after = opening.elapsed();
         let start = Instant::now();
         if !self.plan.times_opening {
-            (began, used) = (self.shared.clock.now(), processor::own_time());
+            (began, used) = (self.shared.clock.now(), Used::now());
             watch.began();
         }
         let is_ready = self.trouble.is_none() && !self.interrupted;
@@ -189,13 +181,10 @@ impl Director {
             self.drain(start, watch, stop).await;
         }
         watch.ended();
-        let watched = Duration::from_nanos(self.shared.clock.now() - began);
-        let processor = processor::own_time()
-            .zip(used)
-            .map(|(now, before)| now.saturating_sub(before));
+        let processor = used.and_then(|used| used.since());
         self.sample(start.elapsed());
         self.leave().await;
-        self.outcome(began, opened_after, processor, watched)
+        self.outcome(began, opened_after, processor)
     }
 
     /// Begins to open all clients.
@@ -336,7 +325,6 @@ impl Director {
             elapsed,
             opened: counts.opened.get(),
             sent: counts.sent.get(),
-            confirmed: counts.confirmed.get(),
             delivered: counts.delivered.get(),
         });
     }
@@ -369,13 +357,7 @@ impl Director {
         latencies.reset();
     }
 
-    fn outcome(
-        self,
-        began: u64,
-        opening: Duration,
-        processor: Option<Duration>,
-        watched: Duration,
-    ) -> Outcome {
+    fn outcome(self, began: u64, opening: Duration, processor: Option<Used>) -> Outcome {
         let counts = &self.shared.counts;
         let (sent, delivered) = (counts.sent.get(), counts.delivered.get());
         let expected = match (self.plan.publishers, self.plan.messages) {
@@ -399,7 +381,6 @@ impl Director {
             span: Duration::from_nanos(counts.last.get().saturating_sub(began)),
             latencies: self.total,
             processor,
-            watched,
             samples: self.samples,
             trouble: self.trouble,
             interrupted: self.interrupted,
@@ -441,7 +422,7 @@ async fn attend(
         Role::Subscriber(_) => {
             // Who hears only has no messages of its own.
             let hears_others = plan.publishers == 0;
-            client.subscriber = Some(Subscriber::new(plan.run, hears_others));
+            client.subscriber = Some(Subscriber::new(plan.run, hears_others, !plan.is_marked()));
         }
     }
     client.open(&hello, plan.wait).await?;
@@ -470,7 +451,7 @@ fn publisher(number: usize, place: usize, plan: &Plan) -> Result<Publisher, Trou
         qos: plan.qos,
         retain: plan.retain,
         properties: plan.common.properties.publish.view(),
-        size: plan.size,
+        payload: plan.payload_of(number),
     };
     let pace = plan.rate.map(|rate| Pace {
         rate: rate / plan.publishers as f64,

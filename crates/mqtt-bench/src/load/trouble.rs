@@ -8,7 +8,7 @@ use mqtt_common::exit::Exit;
 use mqtt_common::hints;
 use mqtt_common::options::Common;
 use mqtt_net::ConnectError;
-use mqtt_proto::ReasonCode;
+use mqtt_proto::{ReasonCode, Version};
 
 /// Why a client could not do its work.
 #[derive(Debug)]
@@ -53,6 +53,22 @@ impl Trouble {
             Trouble::Unreachable(error) => error.attempts().iter().any(|it| is_limit(&it.cause)),
             _ => false,
         }
+    }
+
+    /// What happened, in a few words, for a table.
+    pub fn sentence(&self) -> String {
+        let sentence = match self {
+            Trouble::Unreachable(error) => error.to_string(),
+            Trouble::Lost { lost, was_open, .. } => {
+                lost.sentence(Version::V5, *was_open).unwrap_or_default()
+            }
+            Trouble::Subscription(reason) => format!("subscription refused: {}", reason.name()),
+            Trouble::Silent(step) => format!("no answer to {step}"),
+            Trouble::Topic(error) => error.to_string(),
+            Trouble::Encode(error) => error.to_string(),
+        };
+        let bare = sentence.strip_prefix("Error: ").unwrap_or(&sentence);
+        bare.trim_end_matches('.').to_owned()
     }
 
     /// Says what happened, and what to try.

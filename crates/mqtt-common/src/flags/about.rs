@@ -135,6 +135,14 @@ const BENCH_EXAMPLES: &[Row] = &[
         "retained -n 100000",
         "how fast a new subscriber gets 100,000 retained messages",
     ),
+    (
+        "simulate hvac -c 50 -u lab%i",
+        "50 rooms with sensors and relays; mqtt-pub -t hvac/room1/relay/1/set -m ON heats the first",
+    ),
+    (
+        "compare --scenario fan-in --rounds 5",
+        "50 publishers and a subscriber, with each broker of this computer in turn",
+    ),
 ];
 
 /// Exit codes, and when the program ends with them.

@@ -70,6 +70,19 @@ const BENCH: &[Command] = &[
         "offline",
         "send -n messages to a subscriber that is away, and measure how fast it gets them when it comes back",
     ),
+    command(
+        "box",
+        "the load test of MQTTBox as it is set there: 2 clients send 20 messages each at QoS 1, within 5 seconds",
+    ),
+    command(
+        "compare",
+        "the same scenarios with several brokers in turn: mqtt-broker, an embedded rumqttd, Mosquitto if it is there, and any --broker",
+    ),
+    Command {
+        name: "simulate",
+        operand: Some("hvac|dht22|ds18b20|relay"),
+        help: "be -c devices with wills, retained states and commands, until Ctrl-C",
+    },
 ];
 
 /// What a program can do; empty if it is one thing only.

@@ -57,6 +57,7 @@ pub enum Chapter {
     Send,
     Hear,
     Show,
+    Compare,
     Stop,
     Identity,
     Tls,
@@ -67,12 +68,13 @@ pub enum Chapter {
 
 impl Chapter {
     /// All chapters, in the order of the help.
-    pub const ALL: [Chapter; 11] = [
+    pub const ALL: [Chapter; 12] = [
         Chapter::Broker,
         Chapter::Load,
         Chapter::Send,
         Chapter::Hear,
         Chapter::Show,
+        Chapter::Compare,
         Chapter::Stop,
         Chapter::Identity,
         Chapter::Tls,
@@ -96,6 +98,7 @@ impl Chapter {
             Chapter::Send => "What to publish",
             Chapter::Hear => "What to hear",
             Chapter::Show => "How to show it",
+            Chapter::Compare => "Comparing brokers",
             Chapter::Stop => "When to stop",
             Chapter::Identity => "Who you are",
             Chapter::Tls => "Encryption: TLS",
@@ -222,6 +225,10 @@ flags! {
     "null-message", 'n', RR, Send, "send an empty message";
     "json" = "NAME=VALUE ...", PUB_RR, Send, "send an object made of these: --json temp=21.5 on=true room=A1";
     "size", 's' = "BYTES", BENCH, Send, "the size of each message's payload: 64, 4k, 1MiB (default: 64; at least 24, which is what it takes to recognise a message)";
+    "payload" = "TEXT", BENCH, Send, "send this text instead: %i, %c and %u are filled in as in topics, and %m with 48 digits by which the message is recognised. Without %m messages are only counted";
+    "format" = "numbers|json", BENCH, Send, "simulate: each value on its own topic (default), or all of them in one object";
+    "interval" = "TIME", BENCH, Send, "simulate: how often a device measures (default: 5 seconds)";
+    "seed" = "NUMBER", BENCH, Send, "simulate: another one gives other values, the same one the same (default: 1)";
     "format" = "text|hex|base64", PUB_RR, Send, "how the message is written: as it is (default), or in hexadecimal or base64 digits for its bytes";
     "replay" = "FILE", PUB, Send, "publish what mqtt-sub --record has written, with the same pauses";
     "speed" = "FACTOR", PUB, Send, "with --replay: this many times as fast (default: 1)";
@@ -244,6 +251,16 @@ flags! {
     "remove-retained", SUB, Hear, "remove every retained message that comes";
     "dry-run", SUB, Hear, "with --remove-retained: only show what would be removed";
     "random-filter" = "PERCENT", SUB, Hear, "show each message only with this probability";
+
+    "json", BENCH, Show, "print the result as a JSON object, with the run in tenths of a second";
+    "csv", BENCH, Show, "print the result as a line of names and a line of values";
+    "plot" = "FILE", BENCH, Show, "draw rates and times of the run into this file (SVG)";
+
+    "scenario" = "NAME", BENCH, Compare, "what to do with each broker: all (default), or one of fan-in, fan-out, pairs (each also as -q0, -q1, -q2), subscriptions, retained, offline, offline-durable, large, connect, latency, idle, idle-bare. May be repeated";
+    "rounds" = "COUNT", BENCH, Compare, "how often each broker has its turn (default: 3); medians are shown";
+    "broker" = "NAME=COMMAND", BENCH, Compare, "another broker; {port} in the command is the port to listen on at 127.0.0.1, {folder} an empty folder. May be repeated";
+    "tuned", BENCH, Compare, "let Mosquitto run a second time, with set_tcp_nodelay true and max_inflight_messages 100";
+    "only" = "NAME,...", BENCH, Compare, "only these of the brokers; ratios are to the first that is left";
 
     "verbose", 'v', SUB_RR, Show, "show the topic in front of each message";
     "output-format", 'F' = "FORMAT", SUB_RR, Show, "show messages in this form: %t topic, %p payload, %x in hexadecimal, %q QoS, %r retain, %j JSON, %I time and more";

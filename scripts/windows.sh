@@ -11,7 +11,6 @@
 #   scripts/windows.sh service      the broker as a service, under Wine
 #   scripts/windows.sh test [PACKAGE [ARGUMENT ...]]
 #                                   the test suites under Wine; ARGUMENTs go to the test programs
-#   scripts/windows.sh clippy       lints of what is compiled for Windows only
 #   scripts/windows.sh wine PROGRAM [ARGUMENT ...]
 #                                   one program under Wine, such as mqtt-pub
 #
@@ -287,14 +286,6 @@ tests() { # [PACKAGE [ARGUMENT ...]]
     cross test --no-fail-fast "${packages[@]}" --lib --bins --tests -- "${arguments[@]}"
 }
 
-clippy() {
-    step "Lints of what is compiled for Windows"
-    local name packages=()
-    for name in "${tested[@]}"; do packages+=(-p "$name"); done
-    (cd "$here" && cargo clippy --quiet --all-targets "${packages[@]}" --target "$target" \
-        --target-dir "$home/lints" -- -D warnings)
-}
-
 main() {
     local task=${1:-all}
     [ $# -eq 0 ] || shift
@@ -326,7 +317,6 @@ main() {
             service
             ;;
         test) tests "$@" ;;
-        clippy) clippy ;;
         wine)
             local program=$folder/${1:?a program}.exe
             shift

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::candidate::Candidate;
+use super::process;
 
 /// All of it, in lines.
 pub fn described(candidates: &[Candidate]) -> String {
@@ -28,7 +29,7 @@ pub fn facts(candidates: &[Candidate]) -> Vec<(&'static str, String)> {
         .iter()
         .map(|it| format!("{} {}", it.name, it.version));
     let versions: Vec<_> = versions.map(|it| it.trim_end().to_owned()).collect();
-    vec![
+    let mut facts = vec![
         ("date", date),
         (
             "machine",
@@ -40,7 +41,12 @@ pub fn facts(candidates: &[Candidate]) -> Vec<(&'static str, String)> {
             "generator",
             format!("mqtt-bench {}, one thread", env!("CARGO_PKG_VERSION")),
         ),
-    ]
+    ];
+    if !process::IS_KNOWN {
+        let why = "processor time and memory of brokers are measured on Linux only";
+        facts.push(("note", why.to_owned()));
+    }
+    facts
 }
 
 /// The first line of a file that begins like this.

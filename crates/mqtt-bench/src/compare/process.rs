@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Whether anything is known here.
+pub const IS_KNOWN: bool = cfg!(target_os = "linux");
+
 /// The processor time of all threads of a process; `None` where it cannot be known.
 #[cfg(target_os = "linux")]
 pub fn processor_time(process: u32) -> Option<Duration> {

@@ -72,13 +72,16 @@ impl Live {
         }
         let (time, sent, delivered) = self.before;
         let past = progress.elapsed.saturating_sub(time);
+        // In the first second there is less to take a rate of.
         if past >= WINDOW || time.is_zero() {
             let seconds = past.as_secs_f64().max(1e-9);
             self.rates = (
                 progress.sent.saturating_sub(sent) as f64 / seconds,
                 progress.delivered.saturating_sub(delivered) as f64 / seconds,
             );
-            self.before = (progress.elapsed, progress.sent, progress.delivered);
+            if past >= WINDOW {
+                self.before = (progress.elapsed, progress.sent, progress.delivered);
+            }
         }
         let waiting = if progress.phase == Phase::Draining {
             ", waiting for the last"

@@ -139,9 +139,15 @@ pub fn text(comparison: &Comparison, rows: &[Row]) -> String {
     text
 }
 
+/// Messages lost in rounds that have a result.
+fn lost(row: &Row) -> u64 {
+    let good = row.measures.iter().filter(|it| it.failed.is_none());
+    good.map(|it| it.lost).sum()
+}
+
 /// What else there is to know: loss, failures, a busy generator.
 fn remarks(row: &Row) -> String {
-    let lost: u64 = row.measures.iter().map(|it| it.lost).sum();
+    let lost = lost(row);
     let failed = row.measures.iter().filter(|it| it.failed.is_some()).count();
     let limited = row.measures.iter().filter(|it| it.is_limited).count();
     let mut text = if lost == 0 {
@@ -219,7 +225,7 @@ pub fn csv(comparison: &Comparison, rows: &[Row]) -> String {
             let value = median(row, column).map_or(String::new(), |value| format!("{value:.4}"));
             let _ = write!(text, ",{value}");
         }
-        let lost: u64 = row.measures.iter().map(|it| it.lost).sum();
+        let lost = lost(row);
         let failed = row.measures.iter().filter(|it| it.failed.is_some()).count();
         let _ = writeln!(text, ",{lost},{failed},{}", row.measures.len());
     }

@@ -257,6 +257,10 @@ impl Client {
         if let Some(publisher) = &mut self.publisher {
             match publisher.room(&self.shared) {
                 Room::Later(time) => due = due.min(time.into()),
+                // The next one has become due since we looked.
+                Room::Now(_) if self.left == self.out.len() && publisher.large().is_none() => {
+                    cx.waker().wake_by_ref();
+                }
                 Room::Finished
                     if !self.is_finished
                         && publisher.outgoing.is_empty()

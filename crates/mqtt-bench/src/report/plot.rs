@@ -13,6 +13,9 @@ const RECEIVED: RGBColor = RGBColor(0x2c, 0xa0, 0x2c);
 const MEDIAN: RGBColor = RGBColor(0x94, 0x67, 0xbd);
 const P99: RGBColor = RGBColor(0xd6, 0x27, 0x28);
 
+/// A shorter part of a second tells nothing.
+const SHORTEST: f64 = 0.02;
+
 /// One line of a chart.
 struct Line {
     name: &'static str,
@@ -43,7 +46,11 @@ fn rates(samples: &[Sample]) -> [Line; 2] {
     let mut before = 0.0;
     for sample in samples {
         let at = sample.at.as_secs_f64();
-        let span = (at - before).max(1e-3);
+        let span = at - before;
+        // The last one may be too short for a rate.
+        if span < SHORTEST {
+            continue;
+        }
         published.push((at, sample.sent as f64 / span));
         received.push((at, sample.arrived as f64 / span));
         before = at;
@@ -55,7 +62,7 @@ fn rates(samples: &[Sample]) -> [Line; 2] {
             points: published,
         },
         Line {
-            name: "received",
+            name: "arrived",
             colour: RECEIVED,
             points: received,
         },
@@ -106,7 +113,7 @@ fn chart(area: &DrawingArea<SVGBackend<'_>, Shift>, what: &str, lines: &[Line]) 
         .light_line_style(WHITE)
         .x_desc("seconds")
         .y_desc(what)
-        .x_label_formatter(&|value| number(*value))
+        .x_label_formatter(&|value| format!("{value:.1}"))
         .y_label_formatter(&label)
         .draw()?;
     for line in lines {

@@ -2,6 +2,7 @@
 
 use crate::*;
 use mqtt_testkit::broker::free_port;
+use mqtt_testkit::certificates::Certificates;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -134,6 +135,9 @@ fn count_time_and_rate_are_obeyed() {
         seconds > 0.15,
         "100 messages at 500 a second took {seconds} s"
     );
+    // A rate that is as good as continuous must not stand still between two ticks of a timer.
+    let fast = measured(&broker, "pair -c 5 -n 20000 --duration 1h --rate 100000");
+    expect(&fast, &[("published", 20000), ("received", 20000)]);
     let timed = measured(
         &broker,
         "pair --duration 300ms --rate 100 --connect-rate 1000",
@@ -169,4 +173,19 @@ fn the_way_may_lead_through_web_sockets() {
     );
     let result = measured(&broker, "pair -c 3 -n 300 -q 1 --ws");
     expect(&result, &[("received", 300), ("lost", 0)]);
+}
+
+#[test]
+fn the_way_may_lead_through_tls() {
+    let certificates = Certificates::new();
+    let path = |file| certificates.path(file).display().to_string();
+    let broker = BrokerProcess::start(&format!(
+        "listener {{port}} 127.0.0.1\nallow_anonymous true\ncertfile {}\nkeyfile {}\n",
+        path("server.crt"),
+        path("server.key")
+    ));
+    let line = format!("pair -c 3 -n 300 -q 1 --cafile {}", path("ca.crt"));
+    expect(&measured(&broker, &line), &[("received", 300), ("lost", 0)]);
+    let refused = run(&at(broker.port(), "pair -n 1 --cafile /no/such.crt"));
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
 }

@@ -24,6 +24,8 @@ impl Engine {
         bytes: &[u8],
         owner: Option<&Bytes>,
     ) -> usize {
+        // Nobody waits for what the broker has published itself.
+        self.pause_for = None;
         let mut used = 0;
         while used < bytes.len() {
             let connection = &self.connections[key.0 as usize];

@@ -164,6 +164,12 @@ fn check_levels(text: &str) -> Result<(), TopicError> {
     }
 }
 
+/// Whether a byte is a printable character and no wildcard.
+#[inline]
+const fn is_plain(byte: u8) -> bool {
+    (byte >= b' ') & (byte < 0x7F) & (byte != b'+') & (byte != b'#')
+}
+
 impl Topic {
     /// Checks a topic name.
     ///
@@ -188,6 +194,20 @@ impl Topic {
         }
         check_levels(text)?;
         Ok(Topic::trust(text))
+    }
+
+    /// Takes a name of printable ASCII in one look at its bytes; `None` for any other, which may
+    /// be a topic name all the same.
+    #[inline]
+    #[allow(unsafe_code)]
+    pub(crate) fn of_plain_bytes(bytes: &[u8]) -> Option<&Topic> {
+        if bytes.is_empty() || bytes.len() > MAX_SLASHES {
+            return None;
+        }
+        // Looking at all bytes is faster than stopping at the first.
+        let is_plain = bytes.iter().fold(true, |so_far, &b| so_far & is_plain(b));
+        // SAFETY: all of it is ASCII.
+        is_plain.then(|| Topic::trust(unsafe { std::str::from_utf8_unchecked(bytes) }))
     }
 
     /// Whether it begins with `$`, so that wildcards at the front do not match it.

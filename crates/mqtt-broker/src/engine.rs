@@ -46,6 +46,7 @@ use crate::outbox::Outbox;
 use crate::peer::Peer;
 use crate::retained::RetainedMessages;
 use crate::session::{Session, SessionKey};
+use crate::spent::Spent;
 use crate::sys::{Census, Counters};
 use crate::time::Time;
 use crate::topics::{Target, Topics};
@@ -88,6 +89,8 @@ pub struct Engine {
     congested: Vec<congestion::Congestion>,
     /// The one that whoever publishes now has to wait for.
     pause_for: Option<ConnectionKey>,
+    /// Whether the client that is heard now has acknowledged something, and takes more.
+    has_landed: bool,
     // Effects.
     dirty: Vec<ConnectionKey>,
     log: Vec<(Level, String)>,
@@ -96,6 +99,7 @@ pub struct Engine {
     scratch: Vec<u8>,
     properties: PropertiesBuf,
     spare: Vec<Vec<u8>>,
+    spent: Spent,
 }
 
 /// Why the engine ends a connection.
@@ -151,12 +155,14 @@ impl Engine {
             is_full: false,
             congested: Vec::new(),
             pause_for: None,
+            has_landed: false,
             dirty: Vec::new(),
             log: Vec::new(),
             targets: Vec::new(),
             scratch: Vec::new(),
             properties: PropertiesBuf::new(),
             spare: Vec::new(),
+            spent: Spent::default(),
         };
         engine.start_timers(now);
         engine
@@ -369,6 +375,7 @@ impl Engine {
     /// Appends a packet to a connection's outbox; `false` if it is larger than the client takes
     /// [MQTT-3.1.2-24].
     fn send(&mut self, key: ConnectionKey, packet: &Packet<'_>) -> bool {
+        self.mark_dirty(key);
         let connection = &mut self.connections[key.0 as usize];
         let (version, limit) = (connection.version, connection.max_packet_size as usize);
         let is_sent = connection.outbox.append(&mut self.spare, |out| {
@@ -383,7 +390,6 @@ impl Engine {
             fits
         });
         self.counters.messages_sent += u64::from(is_sent);
-        self.mark_dirty(key);
         is_sent
     }
 

@@ -36,6 +36,7 @@ mod routes;
 mod rules;
 mod seldom;
 mod session;
+mod spent;
 mod storage;
 pub mod store;
 mod sys;

@@ -117,6 +117,19 @@ impl<'a> Publication<'a> {
         self.to_message_on(self.topic.into())
     }
 
+    /// Makes it last in the place of another message, which has its topic already.
+    pub fn replace(self, message: &mut Message) {
+        match self.owner {
+            Some(owner) => message.payload = owner.slice_ref(self.payload).into(),
+            None => message.payload.set(self.payload),
+        }
+        message.properties.replace(self.properties);
+        message.qos = self.qos;
+        message.retain = self.retain;
+        message.expires_at = self.expires_at;
+        message.number = Number::default();
+    }
+
     /// Makes it last; `topic` is its topic, where somebody has it already.
     pub fn to_message_on(self, topic: Arc<Topic>) -> Message {
         Message {
@@ -222,10 +235,54 @@ pub struct Delivery {
     pub qos: QoS,
     /// The flag it is sent with.
     pub retain: bool,
-    /// See [`Identifiers`].
-    pub identifiers: Identifiers,
-    /// The shared subscription it came through: another member can take it over.
-    pub share: Option<Arc<Filter>>,
     /// Its place in the stored queue of the session; 0 if it is not stored there.
     pub place: u64,
+    /// What few have: queues are long, so it takes no room in the others.
+    origin: Option<Box<Origin>>,
+}
+
+/// What a delivery has of the subscriptions that it came through.
+#[derive(Clone, Debug)]
+struct Origin {
+    identifiers: Identifiers,
+    share: Option<Arc<Filter>>,
+}
+
+impl Delivery {
+    /// A delivery that is not stored.
+    pub fn new(message: Arc<Message>, qos: QoS, retain: bool) -> Delivery {
+        Delivery {
+            message,
+            qos,
+            retain,
+            place: 0,
+            origin: None,
+        }
+    }
+
+    /// The same through subscriptions with these identifiers, one of which may be shared.
+    #[inline]
+    pub fn through(self, identifiers: Identifiers, share: Option<Arc<Filter>>) -> Delivery {
+        let has_origin = !identifiers.is_none() || share.is_some();
+        Delivery {
+            origin: has_origin.then(|| Box::new(Origin { identifiers, share })),
+            ..self
+        }
+    }
+
+    /// The same at a place of a stored queue.
+    pub fn at(self, place: u64) -> Delivery {
+        Delivery { place, ..self }
+    }
+
+    /// The subscription identifiers that it carries.
+    pub fn identifiers(&self) -> &[VarInt] {
+        let origin = self.origin.as_ref();
+        origin.map_or(&[], |origin| origin.identifiers.as_slice())
+    }
+
+    /// The shared subscription that it came through: another member can take it over.
+    pub fn share(&self) -> Option<&Arc<Filter>> {
+        self.origin.as_ref()?.share.as_ref()
+    }
 }

@@ -30,6 +30,20 @@ impl Payload {
         }
     }
 
+    /// Becomes a copy of these bytes.
+    pub fn set(&mut self, bytes: &[u8]) {
+        if let Form::Inline(length, inline) = &mut self.0
+            && let (Some(place), Ok(new)) =
+                (inline.get_mut(..bytes.len()), u8::try_from(bytes.len()))
+        {
+            // What is behind them may stay.
+            place.copy_from_slice(bytes);
+            *length = new;
+        } else {
+            *self = Payload::copy_of(bytes);
+        }
+    }
+
     /// The bytes as something that others can hold, too; a short payload is copied for that.
     pub fn to_shared(&self) -> Bytes {
         match &self.0 {
@@ -94,6 +108,10 @@ mod tests {
             assert_eq!(payload.owner().is_some(), length > INLINE);
             assert_eq!(*Payload::from(bytes.clone()), *bytes);
             assert_eq!(*Payload::from(Bytes::from(bytes.clone())), *bytes);
+            for mut other in [Payload::copy_of(b"other"), Payload::copy_of(&[7; 400])] {
+                other.set(&bytes);
+                assert_eq!(*other, *bytes);
+            }
         }
     }
 }

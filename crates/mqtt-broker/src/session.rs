@@ -180,6 +180,7 @@ impl Session {
     }
 
     /// Puts a delivery at the end of the queue.
+    #[inline]
     pub fn push(&mut self, delivery: Delivery) {
         self.queued_bytes += delivery.message.size();
         self.queued_qos0 += usize::from(delivery.qos == QoS::AtMostOnce);
@@ -187,6 +188,7 @@ impl Session {
     }
 
     /// Takes the first of the queue.
+    #[inline]
     pub fn pop(&mut self) -> Option<Delivery> {
         let delivery = self.queue.pop_front()?;
         self.queued_bytes -= delivery.message.size();
@@ -198,6 +200,7 @@ impl Session {
     }
 
     /// An acknowledgement has come before its message was sent again: now it need not be.
+    #[inline]
     pub fn forget_resend(&mut self, id: PacketId) {
         let Some(&first) = self.resend.front() else {
             return;

@@ -235,7 +235,7 @@ fn salvage(read: impl FnOnce(&mut dyn FnMut(Restored))) -> Batch {
             Restored::Behind(..) => return,
         };
         // What a session has left that is no more goes to others of its share group.
-        let is_legacy = matches!(&value, Value::Queued(delivery) if delivery.share.is_some());
+        let is_legacy = matches!(&value, Value::Queued(delivery) if delivery.share().is_some());
         if is_legacy || session.is_none_or(|serial| sessions.contains(&serial)) {
             if let Some(message) = value.message() {
                 message.number.set(0);

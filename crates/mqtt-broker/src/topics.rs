@@ -224,6 +224,21 @@ impl Topics {
         }
     }
 
+    /// The subscription that a message is for, where it is known to be for one that is not shared.
+    pub fn only(&self, route: Route) -> Option<Target> {
+        let Route::Known(slot) = route else {
+            return None;
+        };
+        let [node] = self.routes.nodes(slot) else {
+            return None;
+        };
+        let leaf = self.tree.value(*node);
+        match (&leaf.subscribers[..], &leaf.groups[..]) {
+            ([subscriber], []) => Some(subscriber.target(None)),
+            _ => None,
+        }
+    }
+
     /// Appends every subscription that a message on `topic` is for: all that are not shared,
     /// and of each share group the one member that `readiness` speaks for most, in turn.
     ///

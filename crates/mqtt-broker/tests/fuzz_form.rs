@@ -69,20 +69,12 @@ fn message(choices: &mut Choices<'_>) -> Arc<Message> {
 }
 
 fn delivery(choices: &mut Choices<'_>) -> Delivery {
-    Delivery {
-        message: message(choices),
-        qos: qos(choices),
-        retain: choices.flag(),
-        identifiers: {
-            let mut identifiers = Identifiers::None;
-            for _ in 0..choices.below(4) {
-                identifiers.push(identifier(choices));
-            }
-            identifiers
-        },
-        share: maybe(choices, filter).map(Arc::from),
-        place: 0,
+    let delivery = Delivery::new(message(choices), qos(choices), choices.flag());
+    let mut identifiers = Identifiers::None;
+    for _ in 0..choices.below(4) {
+        identifiers.push(identifier(choices));
     }
+    delivery.through(identifiers, maybe(choices, filter).map(Arc::from))
 }
 
 fn session(choices: &mut Choices<'_>) -> SessionRecord {
@@ -173,14 +165,8 @@ fn whole(stored: StoredDelivery) -> Option<(u64, Delivery)> {
         expires_at: None,
         number: Number::default(),
     };
-    let delivery = Delivery {
-        message: Arc::new(message),
-        qos: stored.qos,
-        retain: stored.retain,
-        identifiers: stored.identifiers,
-        share: stored.share,
-        place: 0,
-    };
+    let delivery = Delivery::new(Arc::new(message), stored.qos, stored.retain);
+    let delivery = delivery.through(stored.identifiers, stored.share);
     Some((stored.message, delivery))
 }
 

@@ -62,15 +62,14 @@ fn short_ack(bytes: &[u8]) -> Option<Packet<'_>> {
     let &[first, 2, high, low, ..] = bytes else {
         return None;
     };
-    let packet = match first {
-        0x40 => Packet::PubAck,
-        0x50 => Packet::PubRec,
-        0x62 => Packet::PubRel,
-        0x70 => Packet::PubComp,
+    let ack = Ack::success(PacketId::new(u16::from_be_bytes([high, low]))?);
+    Some(match first {
+        0x40 => Packet::PubAck(ack),
+        0x50 => Packet::PubRec(ack),
+        0x62 => Packet::PubRel(ack),
+        0x70 => Packet::PubComp(ack),
         _ => return None,
-    };
-    let id = PacketId::new(u16::from_be_bytes([high, low]))?;
-    Some(packet(Ack::success(id)))
+    })
 }
 
 /// A PUBLISH as nearly all are: whole, below 16 KiB, with a topic of printable ASCII and without
@@ -587,7 +586,9 @@ mod tests {
     #[test]
     fn the_short_ways_take_a_packet_for_what_it_is_in_the_general_way() {
         let firsts = (0x30..=0x3F).chain([0x40, 0x50, 0x62, 0x70, 0x60, 0x41, 0x00]);
-        let bytes = [0, 1, 2, 5, b'a', b'+', b'#', b'/', 0x7F, 0x80, 0xC3, 0xA9, 0x1F];
+        let bytes = [
+            0, 1, 2, 5, b'a', b'+', b'#', b'/', 0x7F, 0x80, 0xC3, 0xA9, 0x1F,
+        ];
         for first in firsts {
             for version in [Version::V3, Version::V4, Version::V5] {
                 for seed in 0..40_000_u32 {

@@ -13,7 +13,31 @@ impl Packet<'_> {
     /// # Errors
     /// A field or the whole is too long for the wire, or AUTH is asked for below version 5;
     /// `out` is then as it was.
+    #[inline]
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        if let Some(bytes) = self.short_ack() {
+            out.extend_from_slice(&bytes);
+            return Ok(());
+        }
+        self.encode_any(version, out)
+    }
+
+    /// An acknowledgement of success in the form that every version has (MQTT 5, 3.4.2.1).
+    #[inline]
+    fn short_ack(&self) -> Option<[u8; 4]> {
+        let (first, ack) = match self {
+            Packet::PubAck(ack) => (0x40, ack),
+            Packet::PubRec(ack) => (0x50, ack),
+            Packet::PubRel(ack) => (0x62, ack),
+            Packet::PubComp(ack) => (0x70, ack),
+            _ => return None,
+        };
+        let is_plain = ack.reason == ReasonCode::Success && ack.properties.is_empty();
+        let [high, low] = ack.packet_id.get().to_be_bytes();
+        is_plain.then_some([first, 2, high, low])
+    }
+
+    fn encode_any(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match self {
             Packet::Connect(packet) => packet.encode(out),
             Packet::ConnAck(packet) => packet.encode(version, out),
@@ -148,6 +172,7 @@ impl Publish<'_> {
     ///
     /// # Errors
     /// As [`Packet::encode`]; also if the QoS is above 0 and the packet identifier is missing.
+    #[inline]
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
         let written = self.encode_head(version, out);
@@ -167,6 +192,7 @@ impl Publish<'_> {
     ///
     /// # Errors
     /// As [`Publish::encode`], but what has been appended until then stays.
+    #[inline]
     pub fn encode_head(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let topic = self.topic.map_or("", |topic| topic.as_str());
         let id = match (self.qos, self.packet_id) {
@@ -208,9 +234,8 @@ impl Ack<'_> {
     ) -> Result<(), EncodeError> {
         let flags = if kind == PacketType::PubRel { 0x02 } else { 0 };
         let first = (kind as u8) << 4 | flags;
-        let is_plain = self.reason == ReasonCode::Success && self.properties.is_empty();
-        if is_plain || !version.is_v5() {
-            // Success without properties has a short form (MQTT 5, 3.4.2.1).
+        if !version.is_v5() {
+            // Neither reason nor properties.
             let [high, low] = self.packet_id.get().to_be_bytes();
             out.extend_from_slice(&[first, 2, high, low]);
             return Ok(());

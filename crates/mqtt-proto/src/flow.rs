@@ -126,11 +126,17 @@ impl<M> Outgoing<M> {
     }
 
     /// Whether another message may be sent to a peer with this receive maximum [MQTT-3.3.4-9].
+    pub fn has_room(&self, receive_maximum: u16) -> bool {
+        self.room(receive_maximum) > 0
+    }
+
+    /// How many more messages may be sent to a peer with this receive maximum [MQTT-3.3.4-9].
     ///
     /// A slot counts from its PUBLISH until it *and all before it* have ended: identifiers are
     /// given in order, and this keeps them from running into each other.
-    pub fn has_room(&self, receive_maximum: u16) -> bool {
-        self.live < receive_maximum && self.slots.len() < usize::from(u16::MAX)
+    pub fn room(&self, receive_maximum: u16) -> usize {
+        let unused = usize::from(u16::MAX).saturating_sub(self.slots.len());
+        usize::from(receive_maximum.saturating_sub(self.live)).min(unused)
     }
 
     /// Takes a message in flight and gives it the next packet identifier [MQTT-2.2.1-4].

@@ -450,6 +450,12 @@ impl PropertiesBuf {
         PropertiesBuf { raw: Vec::new() }
     }
 
+    /// Gives up what it has, and takes these.
+    pub fn replace(&mut self, properties: Properties<'_>) {
+        self.raw.clear();
+        self.raw.extend_from_slice(properties.raw);
+    }
+
     /// Appends one.
     ///
     /// # Errors

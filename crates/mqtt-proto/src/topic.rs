@@ -164,10 +164,35 @@ fn check_levels(text: &str) -> Result<(), TopicError> {
     }
 }
 
-/// Whether a byte is a printable character and no wildcard.
+/// Whether all bytes are printable characters of ASCII and none is a wildcard.
+///
+/// Looks at eight of them at a time, at the last eight perhaps twice.
 #[inline]
-const fn is_plain(byte: u8) -> bool {
-    (byte >= b' ') & (byte < 0x7F) & (byte != b'+') & (byte != b'#')
+fn is_plain(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<8>() else {
+        let is_plain = |b: &u8| (b' '..0x7F).contains(b) && ![b'+', b'#'].contains(b);
+        return bytes.iter().all(is_plain);
+    };
+    let (chunks, _) = bytes.as_chunks::<8>();
+    let mut found = odd_bytes(u64::from_ne_bytes(*last));
+    for chunk in chunks {
+        found |= odd_bytes(u64::from_ne_bytes(*chunk));
+    }
+    found == 0
+}
+
+/// Not 0 if one of eight bytes is a control character, a wildcard or not ASCII.
+#[inline]
+const fn odd_bytes(eight: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = 0x80 * ONES;
+    /// Sets high bits if one of the bytes is below `limit`; perhaps also if one is above 0x7F.
+    const fn below(bytes: u64, limit: u64) -> u64 {
+        bytes.wrapping_sub(limit * ONES) & !bytes
+    }
+    let wildcards = below(eight ^ (ONES * b'+' as u64), 1) | below(eight ^ (ONES * b'#' as u64), 1);
+    let controls = below(eight, b' ' as u64) | below(eight ^ (ONES * 0x7F), 1);
+    (eight | wildcards | controls) & HIGH
 }
 
 impl Topic {
@@ -204,10 +229,13 @@ impl Topic {
         if bytes.is_empty() || bytes.len() > MAX_SLASHES {
             return None;
         }
-        // Looking at all bytes is faster than stopping at the first.
-        let is_plain = bytes.iter().fold(true, |so_far, &b| so_far & is_plain(b));
+        if !is_plain(bytes) {
+            return None;
+        }
         // SAFETY: all of it is ASCII.
-        is_plain.then(|| Topic::trust(unsafe { std::str::from_utf8_unchecked(bytes) }))
+        Some(Topic::trust(unsafe {
+            std::str::from_utf8_unchecked(bytes)
+        }))
     }
 
     /// Whether it begins with `$`, so that wildcards at the front do not match it.
@@ -333,6 +361,22 @@ mod tests {
         check("a/+/b", "a//b", true);
         check("ACCOUNTS", "accounts", false);
         check("αίθουσα/+", "αίθουσα/ένα", true);
+    }
+
+    #[test]
+    fn a_name_is_plain_if_each_of_its_bytes_is() {
+        for length in 1..=24 {
+            for at in 0..length {
+                for byte in 0..=255 {
+                    let mut bytes = vec![b'a'; length];
+                    bytes[at] = byte;
+                    let expected = (b' '..0x7F).contains(&byte) && ![b'+', b'#'].contains(&byte);
+                    assert_eq!(is_plain(&bytes), expected, "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
+        let all: Vec<u8> = (b' '..0x7F).filter(|b| ![b'+', b'#'].contains(b)).collect();
+        assert!(is_plain(&all));
     }
 
     #[test]

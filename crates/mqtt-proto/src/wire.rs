@@ -38,6 +38,7 @@ impl VarInt {
     }
 
     /// Appends the encoding.
+    #[inline]
     pub fn encode(self, out: &mut Vec<u8>) {
         let mut rest = self.0;
         while rest >= 128 {
@@ -204,6 +205,7 @@ pub fn utf8_string(bytes: &[u8]) -> Result<&str, DecodeError> {
 ///
 /// # Errors
 /// [`EncodeError::FieldTooLong`], naming `field`, above [`MAX_STRING`] bytes.
+#[inline]
 pub(crate) fn put_binary(
     out: &mut Vec<u8>,
     bytes: &[u8],

@@ -132,7 +132,7 @@ impl Engine {
         };
         let (mut shared, mut passed) = (0, 0);
         for delivery in deliveries {
-            if delivery.share.is_none() {
+            if delivery.share().is_none() {
                 continue;
             }
             shared += 1;

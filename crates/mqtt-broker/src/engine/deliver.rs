@@ -3,12 +3,15 @@
 use super::Engine;
 use super::write::{Head, encode_form};
 use crate::auth::Action;
+use crate::connection_state::ConnectionKey;
 use crate::log::{Level, Line};
 use crate::message::{Delivery, Identifiers, Message, Publication};
 use crate::outbox::SHARE_FROM;
+use crate::routes::Route;
 use crate::session::SessionKey;
+use crate::spent::Spent;
 use crate::time::Time;
-use crate::topics::{Readiness, Target};
+use crate::topics::{Readiness, Target, Topics};
 use mqtt_proto::{PacketId, QoS, Topic};
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,10 +19,12 @@ use std::sync::Arc;
 /// One message while it is given to its subscribers, with what they can share.
 pub(super) struct Outgoing<'a> {
     publication: Publication<'a>,
-    /// The name of its topic, if somebody has that already.
-    topic: Option<Arc<Topic>>,
+    /// What is known of its topic.
+    route: Route,
     /// The message as it is kept, made when the first of them needs it.
     kept: Option<Arc<Message>>,
+    /// Whether nobody comes behind the present one, who may then have the message for himself.
+    is_last: bool,
     /// Where in the engine's scratch buffer its QoS 0 packets lie, by version and retain flag.
     forms: [Option<Range<usize>>; 4],
 }
@@ -28,8 +33,9 @@ impl<'a> Outgoing<'a> {
     fn new(publication: Publication<'a>) -> Outgoing<'a> {
         Outgoing {
             publication,
-            topic: None,
+            route: Route::New,
             kept: None,
+            is_last: false,
             forms: [None, None, None, None],
         }
     }
@@ -42,14 +48,15 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    fn kept(&mut self) -> Arc<Message> {
-        let (publication, topic) = (self.publication, &mut self.topic);
-        self.kept
-            .get_or_insert_with(|| {
-                let topic = topic.take().unwrap_or_else(|| publication.topic.into());
-                Arc::new(publication.to_message_on(topic))
-            })
-            .clone()
+    fn kept(&mut self, topics: &Topics, spent: &mut Spent) -> Arc<Message> {
+        let kept = self.kept.take().unwrap_or_else(|| {
+            let topic = topics.known_name(self.route);
+            spent.keep(&self.publication, topic)
+        });
+        if !self.is_last {
+            self.kept = Some(kept.clone());
+        }
+        kept
     }
 }
 
@@ -61,14 +68,40 @@ impl Engine {
         publisher: Option<SessionKey>,
         publication: Publication<'_>,
     ) -> bool {
+        self.give(now, publisher, Outgoing::new(publication))
+    }
+
+    /// The same with a message that is kept already.
+    pub(super) fn route_message(
+        &mut self,
+        now: Time,
+        publisher: SessionKey,
+        message: &Arc<Message>,
+    ) -> bool {
+        self.give(now, Some(publisher), Outgoing::of_message(message))
+    }
+
+    fn give(
+        &mut self,
+        now: Time,
+        publisher: Option<SessionKey>,
+        mut outgoing: Outgoing<'_>,
+    ) -> bool {
+        let publication = outgoing.publication;
         let route = self.topics.route(publication.topic);
-        let mut outgoing = Outgoing::new(publication);
-        if publication.qos > QoS::AtMostOnce || publication.retain {
-            // It will probably have to be kept.
-            outgoing.topic = self.topics.known_name(route).cloned();
-        }
+        outgoing.route = route;
         if publication.retain {
             self.retain(&mut outgoing, publisher);
+        }
+        self.scratch.clear();
+        if let Some(target) = self.topics.only(route) {
+            outgoing.is_last = true;
+            if is_wanted(&target, publisher)
+                && (!self.has_acl || self.may_read(target.session, &publication))
+            {
+                self.deliver(now, &target, &mut outgoing);
+            }
+            return true;
         }
         let mut targets = std::mem::take(&mut self.targets);
         let (topic, qos) = (publication.topic, publication.qos);
@@ -83,13 +116,10 @@ impl Engine {
         );
         // A subscription that does not want its own messages is a matching one all the same.
         let has_subscribers = !targets.is_empty();
-        targets.retain(|target| {
-            !(target.options.no_local && Some(target.session) == publisher) // [MQTT-3.8.3-3]
-        });
+        targets.retain(|target| is_wanted(target, publisher));
         if self.has_acl {
             targets.retain(|target| self.may_read(target.session, &publication));
         }
-        self.scratch.clear();
         if self.settings.allow_duplicate_messages || targets.len() < 2 {
             for target in targets.drain(..) {
                 self.deliver(now, &target, &mut outgoing);
@@ -109,7 +139,10 @@ impl Engine {
                 None => self.doubt(),
             }
         } else {
-            let (message, source) = (outgoing.kept(), self.source(publisher));
+            let (message, source) = (
+                outgoing.kept(&self.topics, &mut self.spent),
+                self.source(publisher),
+            );
             let old = self.retained.set(message.clone(), source.clone()); // [MQTT-3.3.1-5]
             self.note_retained(&message, source.as_deref(), old);
         }
@@ -161,18 +194,13 @@ impl Engine {
         {
             return;
         }
-        let delivery = Delivery {
-            message: outgoing.kept(),
-            qos,
-            retain,
-            identifiers,
-            share: target.share.clone(),
-            place: 0,
-        };
-        if qos > QoS::AtMostOnce && self.can_send(target.session) {
-            self.send_in_flight(now, target.session, delivery);
-        } else {
-            self.enqueue(now, target.session, delivery);
+        let delivery = Delivery::new(outgoing.kept(&self.topics, &mut self.spent), qos, retain)
+            .through(identifiers, target.share.clone());
+        match self.session(target.session).connection {
+            Some(connection) if qos > QoS::AtMostOnce && self.can_send(target.session) => {
+                self.send_in_flight(now, connection, target.session, delivery);
+            }
+            _ => self.enqueue(now, target.session, delivery),
         }
     }
 
@@ -234,14 +262,16 @@ impl Engine {
             }
             return true;
         }
-        let shared =
-            (publication.payload.len() >= SHARE_FROM).then(|| outgoing.kept().payload.to_shared());
+        let shared = (publication.payload.len() >= SHARE_FROM).then(|| {
+            let kept = outgoing.kept(&self.topics, &mut self.spent);
+            kept.payload.to_shared()
+        });
         let head = Head {
             qos: QoS::AtMostOnce,
             retain,
             dup: false,
             packet_id: None,
-            identifiers,
+            identifiers: identifiers.as_slice(),
         };
         self.write_publish(now, key, session_key, &outgoing.publication, shared, head);
         self.look_at_pace(now, session_key);
@@ -296,33 +326,47 @@ impl Engine {
 
     /// Whether the client takes one more QoS 1 or 2 message.
     pub(super) fn has_window(&self, key: SessionKey) -> bool {
+        let connection = self.session(key).connection;
+        self.window(key) > 0
+            && self.has_in_flight_bytes(key)
+            && connection.is_some_and(|connection| {
+                self.connection(connection)
+                    .has_room(self.settings.max_outbox_bytes)
+            })
+    }
+
+    /// How many more QoS 1 and 2 messages the client takes now.
+    pub(super) fn window(&self, key: SessionKey) -> usize {
         let session = self.session(key);
         let Some(connection) = session.connection.map(|key| self.connection(key)) else {
-            return false;
+            return 0;
         };
         let unsent = u16::try_from(session.resend.len()).unwrap_or(u16::MAX);
         let maximum = connection
             .receive_maximum
             .min(self.settings.max_inflight_messages);
-        let has_bytes = self.settings.max_inflight_bytes == usize::MAX
-            || session.outgoing.is_empty()
-            || in_flight_bytes(session) < self.settings.max_inflight_bytes;
         // What waits to be sent again holds its identifier but not the client's attention.
-        session.outgoing.has_room(maximum.saturating_add(unsent))
-            && has_bytes
-            && connection.has_room(self.settings.max_outbox_bytes)
+        session.outgoing.room(maximum.saturating_add(unsent))
     }
 
+    /// Whether `max_inflight_bytes` permits one more message.
+    pub(super) fn has_in_flight_bytes(&self, key: SessionKey) -> bool {
+        self.settings.max_inflight_bytes == usize::MAX || {
+            let session = self.session(key);
+            session.outgoing.is_empty()
+                || in_flight_bytes(session) < self.settings.max_inflight_bytes
+        }
+    }
+
+    /// Sends a message of QoS 1 or 2; whether it is in flight then.
     pub(super) fn send_in_flight(
         &mut self,
         now: Time,
+        key: ConnectionKey,
         session_key: SessionKey,
         delivery: Delivery,
-    ) {
+    ) -> bool {
         let session = &self.sessions[session_key.0 as usize];
-        let Some(key) = session.connection else {
-            return;
-        };
         let id = session.outgoing.next_id();
         self.note_in_flight(key, session_key, id, &delivery);
         let head = Head {
@@ -330,7 +374,7 @@ impl Engine {
             retain: delivery.retain,
             dup: false,
             packet_id: Some(id),
-            identifiers: &delivery.identifiers,
+            identifiers: delivery.identifiers(),
         };
         let is_sent = self.write_message(now, key, session_key, &delivery.message, head);
         let session = &mut self.sessions[session_key.0 as usize];
@@ -339,6 +383,7 @@ impl Engine {
             // Too large for this client: as if it had been delivered [MQTT-3.1.2-25].
             self.abandon(session_key, id);
         }
+        is_sent
     }
 
     /// Takes a message out of flight that cannot or may not be sent.
@@ -411,6 +456,11 @@ impl Engine {
             Some(rest) => !rest.starts_with("share/") && !rest.starts_with("CONTROL/"),
         }
     }
+}
+
+/// Whether a subscription is for messages of this publisher [MQTT-3.8.3-3].
+fn is_wanted(target: &Target, publisher: Option<SessionKey>) -> bool {
+    !(target.options.no_local && Some(target.session) == publisher)
 }
 
 fn in_flight_bytes(session: &crate::session::Session) -> usize {

@@ -190,14 +190,14 @@ impl Engine {
                 entry
                     .message
                     .as_ref()
-                    .is_some_and(|delivery| delivery.share.is_some())
+                    .is_some_and(|delivery| delivery.share().is_some())
             })
             .map(|entry| entry.id)
             .collect::<Vec<_>>();
         let has_queued = session
             .queue
             .iter()
-            .any(|delivery| delivery.share.is_some());
+            .any(|delivery| delivery.share().is_some());
         if sent.is_empty() && !has_queued {
             return;
         }
@@ -212,7 +212,7 @@ impl Engine {
         let queue = std::mem::take(&mut session.queue);
         (session.queued_bytes, session.queued_qos0) = (0, 0);
         for delivery in queue {
-            if delivery.share.is_some()
+            if delivery.share().is_some()
                 && self.pass_on(now, key, delivery.clone(), is_end).is_none()
             {
                 self.note_unqueued(key, &delivery);
@@ -231,7 +231,7 @@ impl Engine {
         is_end: bool,
     ) -> Option<Delivery> {
         use crate::topics::Readiness;
-        let Some(share) = &delivery.share else {
+        let Some(share) = delivery.share() else {
             return Some(delivery);
         };
         if delivery.message.is_expired(now) {

@@ -2,7 +2,7 @@
 
 use super::{Close, Engine, Handled};
 use crate::connection_state::ConnectionKey;
-use crate::log::{Ending, Line};
+use crate::log::{Ending, Level, Line};
 use crate::message::{Message, Publication, forwarded};
 use crate::session::{SessionKey, Unreleased};
 use crate::time::Time;
@@ -45,11 +45,13 @@ impl Engine {
             self.log_publish(session, publish, topic, PublishLog::TooLarge);
             return self.answer_refused(key, session, publish, ReasonCode::PacketTooLarge);
         }
-        if !self.may_publish_to(topic) || !self.may_write(session, topic) {
+        if !self.may_publish_to(topic) || (self.has_acl && !self.may_write(session, topic)) {
             self.log_publish(session, publish, topic, PublishLog::Denied);
             return self.answer_refused(key, session, publish, ReasonCode::NotAuthorized);
         }
-        self.log_publish(session, publish, topic, PublishLog::Received);
+        if self.settings.log.contains(Level::Debug) {
+            self.log_publish(session, publish, topic, PublishLog::Received);
+        }
         let mut scratch = PropertiesBuf::new();
         let properties = forwarded(publish.properties, &mut scratch);
         let expiry = match publish.properties.is_empty() {
@@ -237,9 +239,8 @@ impl Engine {
             )); // [MQTT-3.3.4-7]
         }
         let route = self.topics.route(publication.topic);
-        let name = self.topics.known_name(route).cloned();
-        let name = name.unwrap_or_else(|| publication.topic.into());
-        let message = Arc::new(publication.to_message_on(name));
+        let name = self.topics.known_name(route);
+        let message = self.spent.keep(&publication, name);
         self.note_incoming(session_key, id, &message);
         self.session_mut(session_key).incoming.handle_publish(
             id,
@@ -297,12 +298,7 @@ impl Engine {
         );
     }
 
-    pub(super) fn handle_puback(
-        &mut self,
-        now: Time,
-        session: SessionKey,
-        ack: &Ack<'_>,
-    ) -> Handled {
+    pub(super) fn handle_puback(&mut self, session: SessionKey, ack: &Ack<'_>) -> Handled {
         let mid = ack.packet_id.get();
         self.trace(session, |client| Line::ReceivedPuback {
             client,
@@ -316,7 +312,10 @@ impl Engine {
         {
             Ok(delivery) => {
                 self.note_landed(session, ack.packet_id, delivery.as_ref());
-                self.settle(now, session, ack.packet_id);
+                if let Some(delivery) = delivery {
+                    self.spent.put(delivery.message);
+                }
+                self.settle(session, ack.packet_id);
                 Ok(())
             }
             Err(error) => self.unexpected_ack(session, "PUBACK", mid, error),
@@ -325,7 +324,6 @@ impl Engine {
 
     pub(super) fn handle_pubrec(
         &mut self,
-        now: Time,
         key: ConnectionKey,
         session: SessionKey,
         ack: &Ack<'_>,
@@ -341,7 +339,7 @@ impl Engine {
             return match outgoing.handle_refused_pubrec(id) {
                 Ok(delivery) => {
                     self.note_landed(session, id, delivery.as_ref());
-                    self.settle(now, session, id);
+                    self.settle(session, id);
                     Ok(())
                 }
                 Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error),
@@ -353,6 +351,7 @@ impl Engine {
                 self.session_mut(session).forget_resend(id);
                 if let Some(delivery) = delivery {
                     self.note_received(session, id, &delivery);
+                    self.spent.put(delivery.message);
                 }
             }
             Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error)?,
@@ -381,8 +380,9 @@ impl Engine {
         if let Some(released) = self.session_mut(session).incoming.handle_pubrel(id) {
             self.note_released(session, id, &released.message);
             if !released.message.is_expired(now) {
-                self.route(now, Some(session), Publication::of(&released.message));
+                self.route_message(now, session, &released.message);
             }
+            self.spent.put(released.message);
         }
         self.trace(session, |client| Line::SendingPubcomp {
             client,
@@ -393,12 +393,7 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn handle_pubcomp(
-        &mut self,
-        now: Time,
-        session: SessionKey,
-        ack: &Ack<'_>,
-    ) -> Handled {
+    pub(super) fn handle_pubcomp(&mut self, session: SessionKey, ack: &Ack<'_>) -> Handled {
         let mid = ack.packet_id.get();
         self.trace(session, |client| Line::ReceivedPubcomp {
             client,
@@ -412,7 +407,7 @@ impl Engine {
         {
             Ok(()) => {
                 self.note_landed(session, ack.packet_id, None);
-                self.settle(now, session, ack.packet_id);
+                self.settle(session, ack.packet_id);
                 Ok(())
             }
             Err(error) => self.unexpected_ack(session, "PUBCOMP", mid, error),
@@ -420,9 +415,9 @@ impl Engine {
     }
 
     /// A message has ended: there may be room for the next.
-    fn settle(&mut self, now: Time, session: SessionKey, id: PacketId) {
+    fn settle(&mut self, session: SessionKey, id: PacketId) {
         self.session_mut(session).forget_resend(id);
-        self.send_waiting(now, session);
+        self.has_landed = true;
     }
 
     /// An acknowledgement of nothing may be late and is let pass; one of the wrong kind is an

@@ -26,8 +26,12 @@ impl Engine {
     ) -> usize {
         // Nobody waits for what the broker has published itself.
         self.pause_for = None;
+        self.has_landed = false;
         let mut used = 0;
         while used < bytes.len() {
+            if self.has_landed && !is_acknowledgement(bytes[used]) {
+                self.make_up(now, key);
+            }
             let connection = &self.connections[key.0 as usize];
             let (version, stage) = (connection.version, connection.stage);
             let rest = &bytes[used..];
@@ -72,12 +76,24 @@ impl Engine {
                 break;
             }
         }
+        if self.has_landed {
+            self.make_up(now, key);
+        }
         self.counters.bytes_received += used as u64;
         if used > 0 {
             // A packet, not some bytes of one, is what shows that a client lives [MQTT-3.1.2-22].
             self.connections[key.0 as usize].last_heard = now;
         }
         used
+    }
+
+    /// A client has acknowledged messages, one behind the other: for all of them together it is
+    /// sent others.
+    fn make_up(&mut self, now: Time, key: ConnectionKey) {
+        self.has_landed = false;
+        if let Stage::Live(session) = self.connections[key.0 as usize].stage {
+            self.send_waiting(now, session);
+        }
     }
 
     /// How many bytes the packet at the front of `bytes` has, where that can be told already.
@@ -108,10 +124,10 @@ impl Engine {
                 Err(Close::PROTOCOL) // [MQTT-3.1.0-2]
             }
             Packet::Publish(publish) => self.handle_publish(now, key, session, publish, owner),
-            Packet::PubAck(ack) => self.handle_puback(now, session, ack),
-            Packet::PubRec(ack) => self.handle_pubrec(now, key, session, ack),
+            Packet::PubAck(ack) => self.handle_puback(session, ack),
+            Packet::PubRec(ack) => self.handle_pubrec(key, session, ack),
             Packet::PubRel(ack) => self.handle_pubrel(now, key, session, ack),
-            Packet::PubComp(ack) => self.handle_pubcomp(now, session, ack),
+            Packet::PubComp(ack) => self.handle_pubcomp(session, ack),
             Packet::Subscribe(subscribe) => self.handle_subscribe(now, key, session, subscribe),
             Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(key, session, unsubscribe),
             Packet::PingReq => self.handle_pingreq(key, session),
@@ -192,6 +208,11 @@ const TLS_HANDSHAKE: u8 = 0x16;
 
 fn may_be_connect(first: u8) -> bool {
     first >> 4 == PacketType::Connect as u8 && first != TLS_HANDSHAKE
+}
+
+/// PUBACK, PUBREC, PUBREL and PUBCOMP: they come one behind the other.
+fn is_acknowledgement(first: u8) -> bool {
+    matches!(first >> 4, 4..=7)
 }
 
 fn is_pingresp(first: u8) -> bool {

@@ -51,31 +51,33 @@ impl Engine {
     }
 
     fn send_queue(&mut self, now: Time, connection: ConnectionKey, key: SessionKey) {
+        // Counted down instead of asked for anew for each message.
+        let mut window = self.window(key);
         while let Some(first) = self.session(key).queue.front() {
             let (qos, is_expired) = (first.qos, first.message.is_expired(now));
-            let may_send = match qos {
-                _ if is_expired => true,
-                QoS::AtMostOnce => self
-                    .connection(connection)
-                    .has_room(self.settings.max_outbox_bytes),
-                _ => self.has_window(key),
-            };
+            let may_send = is_expired
+                || (qos == QoS::AtMostOnce || window > 0 && self.has_in_flight_bytes(key))
+                    && self.connections[connection.0 as usize]
+                        .has_room(self.settings.max_outbox_bytes);
             if !may_send {
                 return;
             }
             let Some(mut delivery) = self.session_mut(key).pop() else {
                 return;
             };
-            self.note_unqueued(key, &delivery);
-            self.ask_for_more(key);
-            delivery.place = 0;
+            if delivery.place > 0 {
+                self.note_unqueued(key, &delivery);
+                self.ask_for_more(key);
+                delivery.place = 0;
+            }
             if is_expired {
                 continue;
             }
-            if !self.may_read(key, &Publication::of(&delivery.message)) {
+            if self.has_acl && !self.may_read(key, &Publication::of(&delivery.message)) {
                 // As for expired ones, the packet identifier that it would have had is set aside.
                 if qos > QoS::AtMostOnce {
                     self.session_mut(key).outgoing.skip();
+                    window = self.window(key);
                 }
                 continue;
             }
@@ -85,11 +87,13 @@ impl Engine {
                     retain: delivery.retain,
                     dup: false,
                     packet_id: None,
-                    identifiers: &delivery.identifiers,
+                    identifiers: delivery.identifiers(),
                 };
                 self.write_message(now, connection, key, &delivery.message, head);
+            } else if self.send_in_flight(now, connection, key, delivery) {
+                window -= 1;
             } else {
-                self.send_in_flight(now, key, delivery);
+                window = self.window(key);
             }
         }
         let session = self.session_mut(key);
@@ -121,7 +125,7 @@ impl Engine {
                     retain: delivery.retain,
                     dup: true, // [MQTT-3.3.1-1]
                     packet_id: Some(id),
-                    identifiers: &delivery.identifiers,
+                    identifiers: delivery.identifiers(),
                 };
                 if !self.write_message(now, connection, key, &delivery.message, head) {
                     self.abandon(key, id);
@@ -195,19 +199,12 @@ impl Engine {
                 retain: true,
                 dup: false,
                 packet_id: None,
-                identifiers: &identifiers,
+                identifiers: identifiers.as_slice(),
             };
             self.write_message(now, connection, key, message, head);
         } else {
-            let delivery = Delivery {
-                message: message.clone(),
-                qos,
-                retain: true,
-                identifiers,
-                share: None,
-                place: 0,
-            };
-            self.send_in_flight(now, key, delivery);
+            let delivery = Delivery::new(message.clone(), qos, true).through(identifiers, None);
+            self.send_in_flight(now, connection, key, delivery);
         }
         true
     }

@@ -3,12 +3,12 @@
 use super::Engine;
 use crate::connection_state::{Connection, ConnectionKey};
 use crate::log::Line;
-use crate::message::{Identifiers, Message, Publication};
+use crate::message::{Message, Publication};
 use crate::outbox::SHARE_FROM;
 use crate::session::SessionKey;
 use crate::time::Time;
 use bytes::Bytes;
-use mqtt_proto::{PacketId, PropertiesBuf, Property, Publish, QoS, Version};
+use mqtt_proto::{PacketId, PropertiesBuf, Property, Publish, QoS, VarInt, Version};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,10 +19,11 @@ pub(super) struct Head<'a> {
     pub(super) retain: bool,
     pub(super) dup: bool,
     pub(super) packet_id: Option<PacketId>,
-    pub(super) identifiers: &'a Identifiers,
+    pub(super) identifiers: &'a [VarInt],
 }
 
 impl Engine {
+    #[inline]
     pub(super) fn write_message(
         &mut self,
         now: Time,
@@ -51,16 +52,23 @@ impl Engine {
         };
         let connection = &mut self.connections[key.0 as usize];
         let version = connection.version;
-        let properties = &mut self.properties;
         let alias = topic_alias(connection, publication);
-        fill_properties(
-            now,
-            connection.version,
-            publication,
-            alias,
-            head.identifiers,
-            properties,
-        );
+        let is_plain =
+            alias.is_none() && head.identifiers.is_empty() && publication.expires_at.is_none();
+        let properties = if is_plain {
+            publication.properties
+        } else {
+            let properties = &mut self.properties;
+            fill_properties(
+                now,
+                version,
+                publication,
+                alias,
+                head.identifiers,
+                properties,
+            );
+            properties.view()
+        };
         let is_known = alias.is_some_and(|(_, is_known)| is_known);
         let packet = Publish {
             dup: head.dup,
@@ -68,7 +76,7 @@ impl Engine {
             retain: head.retain,
             topic: (!is_known).then_some(topic),
             packet_id: head.packet_id,
-            properties: properties.view(),
+            properties,
             payload: publication.payload,
         };
         if connection.max_packet_size < u32::MAX
@@ -139,7 +147,7 @@ fn fill_properties(
     version: Version,
     publication: &Publication<'_>,
     alias: Option<(u16, bool)>,
-    identifiers: &Identifiers,
+    identifiers: &[VarInt],
     properties: &mut PropertiesBuf,
 ) {
     properties.clear();
@@ -156,7 +164,7 @@ fn fill_properties(
     if let Some((alias, _)) = alias {
         let _ = properties.push(Property::TopicAlias(alias));
     }
-    for &id in identifiers.as_slice() {
+    for &id in identifiers {
         let _ = properties.push(Property::SubscriptionIdentifier(id));
     }
 }
@@ -188,8 +196,6 @@ fn packet_size(packet: &Publish<'_>, version: Version) -> usize {
     let id = if packet.packet_id.is_some() { 2 } else { 0 };
     let remaining =
         2 + packet.topic.map_or(0, |topic| topic.len()) + id + properties + packet.payload.len();
-    let length = u32::try_from(remaining)
-        .ok()
-        .and_then(mqtt_proto::VarInt::new);
-    1 + length.map_or(4, mqtt_proto::VarInt::encoded_len) + remaining
+    let length = u32::try_from(remaining).ok().and_then(VarInt::new);
+    1 + length.map_or(4, VarInt::encoded_len) + remaining
 }

@@ -252,12 +252,12 @@ fn write_delivery(out: &mut Writer, delivery: &crate::message::Delivery, message
     out.u32(u32::try_from(delivery.message.size()).unwrap_or(u32::MAX));
     out.u8(delivery.qos as u8);
     out.bool(delivery.retain);
-    let identifiers = delivery.identifiers.as_slice();
+    let identifiers = delivery.identifiers();
     out.u32(u32::try_from(identifiers.len()).unwrap_or(u32::MAX));
     for id in identifiers {
         out.u32(id.get());
     }
-    out.option(delivery.share.as_deref().map(Filter::as_str), Writer::text);
+    out.option(delivery.share().map(|filter| filter.as_str()), Writer::text);
 }
 
 /// Reads a delivery in a queue.

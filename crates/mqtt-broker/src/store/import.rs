@@ -234,14 +234,9 @@ impl Import {
             self.imported.deliveries += 1;
             return Some(());
         }
-        let delivery = Delivery {
-            message: message.clone(),
-            qos,
-            retain,
-            identifiers: Identifiers::from(identifier),
-            share: None,
-            place: self.next_place,
-        };
+        let delivery = Delivery::new(message.clone(), qos, retain)
+            .through(Identifiers::from(identifier), None)
+            .at(self.next_place);
         let in_flight = match state {
             2 | 3 => Some(State::AwaitPubAck),
             4 | 5 => Some(State::AwaitPubRec),

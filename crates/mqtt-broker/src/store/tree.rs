@@ -319,14 +319,8 @@ fn message(state: &State, number: u64) -> Option<Message> {
 }
 
 fn delivery(stored: StoredDelivery, message: Arc<Message>, place: u64) -> Delivery {
-    Delivery {
-        message,
-        qos: stored.qos,
-        retain: stored.retain,
-        identifiers: stored.identifiers,
-        share: stored.share,
-        place,
-    }
+    let delivery = Delivery::new(message, stored.qos, stored.retain);
+    delivery.through(stored.identifiers, stored.share).at(place)
 }
 
 /// Hands out all that can be read; besides what was found, the keys of what could not.

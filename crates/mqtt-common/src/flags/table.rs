@@ -307,6 +307,7 @@ flags! {
     "protocol-version", 'V' = "5|311|31", RR, Session, "the MQTT version: 5 (default), 311 (3.1.1), or 31";
     "keepalive", 'k' = "TIME", ALL, Session, "how long the connection may be silent before it is tested (default: 60 seconds)";
     "disable-clean-session", 'c', CLIENTS, Session, "keep the session: the broker collects messages at QoS 1 and 2 while this client is away. Needs -i";
+    "disable-clean-session", BENCH, Session, "keep the sessions of all clients, as a client of 3.1.1 can ask for (for version 5 there is -x). Needs -i";
     "session-expiry", 'x' = "TIME", ALL, Session, "how long the broker keeps the session, in seconds, as 1h, or -1 for ever. Selects version 5";
     "max-inflight", 'M' = "COUNT", BENCH, Session, "the same as --window, for who is used to it";
     "max-inflight", 'M' = "COUNT", CLIENTS, Session, "how many messages at QoS 1 and 2 may be on their way at once (default: 20)";

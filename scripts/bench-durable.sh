@@ -2,7 +2,8 @@
 # What persistence costs: mqtt-broker, which has each promise on the disk before it gives it, beside
 # Debian's mosquitto, which saves every half hour. In turn (A B A B), with the same clients:
 #
-#   one       MESSAGES messages of 100 bytes at QoS 1 from one publisher to an online durable subscriber
+#   one       MESSAGES messages of 100 bytes at QoS 1 from one publisher to an online durable subscriber, which
+#             has not asked for a clean session (MQTT 3.1.1); both brokers as they come, without limits of queues
 #   ten       the same number from ten publishers at once
 #   queue     QUEUED messages of 100 bytes for an absent client; the broker is killed (kill -9), started
 #             again, and asked for all of them: time until it runs, most memory, how many arrive
@@ -58,7 +59,7 @@ stop() { # SIGNAL
 rate() { # WHO PUBLISHERS
     configure "$1"
     start "$1"
-    "$bin/mqtt-bench" fan-in -p "$port" -c "$2" -q 1 -s 100 -n "$messages" -x 3600 --quiet >"$scratch/said"
+    "$bin/mqtt-bench" fan-in -p "$port" -c "$2" -q 1 -s 100 -n "$messages" --disable-clean-session -i bench-%i --quiet >"$scratch/said"
     awk '$1 == "received" && $3 == "messages:" { gsub(",", ""); print $4 }' "$scratch/said" >>"$scratch/rate.$2.$1"
     # User and system time, in hundredths of a second.
     awk -v n="$messages" '{ print ($14 + $15) * 10000 / n }' "/proc/$broker/stat" >>"$scratch/cpu.$2.$1"

@@ -1,6 +1,7 @@
 //! What the engine knows of one network connection.
 
 use crate::engine::congestion::Pace;
+use crate::engine::window::Window;
 use crate::outbox::Outbox;
 use crate::peer::Peer;
 use crate::session::SessionKey;
@@ -68,6 +69,8 @@ pub struct Connection {
     pub max_packet_size: u32,
     /// How many QoS 1 and 2 messages the client takes at once.
     pub receive_maximum: u16,
+    /// How many we send at once.
+    pub window: Window,
     /// How many topic aliases the client takes.
     pub alias_maximum: u16,
     /// Sixteen random bytes, for an assigned client identifier.

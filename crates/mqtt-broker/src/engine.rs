@@ -37,6 +37,7 @@ pub mod settings;
 mod subscribe;
 mod timers;
 mod waiting;
+pub mod window;
 mod write;
 
 pub use crate::connection_state::ConnectionKey;
@@ -91,6 +92,8 @@ pub struct Engine {
     pause_for: Option<ConnectionKey>,
     /// Whether the client that is heard now has acknowledged something, and takes more.
     has_landed: bool,
+    /// How many messages that were.
+    landed: u16,
     // Effects.
     dirty: Vec<ConnectionKey>,
     log: Vec<(Level, String)>,
@@ -156,6 +159,7 @@ impl Engine {
             congested: Vec::new(),
             pause_for: None,
             has_landed: false,
+            landed: 0,
             dirty: Vec::new(),
             log: Vec::new(),
             targets: Vec::new(),
@@ -279,6 +283,7 @@ impl Engine {
             grace_ms: 0,
             max_packet_size: u32::MAX,
             receive_maximum: u16::MAX,
+            window: window::Window::default(),
             alias_maximum: 0,
             token,
             asked: None,

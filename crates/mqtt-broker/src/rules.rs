@@ -1,10 +1,14 @@
 //! What a configuration means for the engine, at the start and when it is read again.
 
+use crate::config::options::DEFAULT_INFLIGHT;
 use crate::config::{Config, Listener};
 use crate::engine::settings::{CertificateName, ListenerRules, Settings};
 use crate::log::Log;
 use mqtt_proto::Version;
 use std::time::Duration;
+
+/// Towards a client that confirms quickly, unless the configuration has a number.
+const QUICK_INFLIGHT: u16 = 1000;
 
 /// The settings of a configuration.
 pub(crate) fn settings(config: &Config, log: &Log) -> Settings {
@@ -16,7 +20,11 @@ pub(crate) fn settings(config: &Config, log: &Log) -> Settings {
         listeners: config.listeners.iter().map(rules).collect(),
         max_packet_size: config.max_packet_size,
         message_size_limit: or_max(config.message_size_limit),
-        max_inflight_messages: config.max_inflight_messages,
+        max_inflight_messages: config.max_inflight_messages.unwrap_or(DEFAULT_INFLIGHT),
+        max_inflight_quick: match config.max_inflight_messages {
+            None => QUICK_INFLIGHT,
+            Some(_) => 0,
+        },
         max_inflight_bytes: or_max(config.max_inflight_bytes),
         max_queued_messages: or_max(config.max_queued_messages),
         max_queued_bytes: or_max(config.max_queued_bytes),

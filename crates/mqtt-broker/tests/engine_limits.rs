@@ -259,6 +259,62 @@ fn no_more_messages_are_in_flight_than_the_client_takes() {
 }
 
 #[test]
+fn a_client_that_confirms_quickly_is_sent_more_at_once() {
+    let world = World::with(|settings| settings.max_inflight_quick = 100);
+    let client = world.v4("c").connect();
+    client.subscribe("t", 1);
+    let publisher = world.v4("p").connect();
+    for n in 0..1000 {
+        publisher.deliver(message("t", n.to_string()).qos(1));
+    }
+    // Nothing is known of it at first; after that, no time has passed here, and it is as quick as can be.
+    let mut sizes = Vec::new();
+    for _ in 0..8 {
+        let heard = client.hear_all();
+        sizes.push(heard.len());
+        for message in heard {
+            client.ack(&message);
+        }
+    }
+    assert_eq!(sizes[0], 20);
+    assert!(sizes.contains(&100), "{sizes:?}");
+    assert!(sizes.is_sorted(), "{sizes:?}");
+    // One that takes a second for each is sent no more than others.
+    for message in client.hear_all() {
+        world.advance_seconds(1);
+        client.ack(&message);
+    }
+    let last = client.hear_all();
+    assert_eq!(last.len(), 20);
+}
+
+#[test]
+fn the_client_and_the_configuration_have_the_last_word_on_that() {
+    for (told, quick, most) in [(Some(30), 100, 30), (None, 0, 20)] {
+        let world = World::with(|settings| settings.max_inflight_quick = quick);
+        let maximum = told.and_then(NonZeroU16::new).map(Property::ReceiveMaximum);
+        let client = match maximum {
+            Some(maximum) => world.v5("c").with(maximum).connect(),
+            None => world.v5("c").connect(),
+        };
+        client.subscribe("t", 1);
+        let publisher = world.v4("p").connect();
+        for n in 0..500 {
+            publisher.deliver(message("t", n.to_string()).qos(1));
+        }
+        let mut sizes = Vec::new();
+        for _ in 0..8 {
+            let heard = client.hear_all();
+            sizes.push(heard.len());
+            for message in heard {
+                client.ack(&message);
+            }
+        }
+        assert_eq!(sizes.into_iter().max(), Some(most));
+    }
+}
+
+#[test]
 fn more_unreleased_messages_than_granted_end_the_connection() {
     let world = World::with(|settings| settings.max_inflight_messages = 3);
     let client = world.v5("c").connect();

@@ -10,7 +10,9 @@ pub mod security;
 
 pub use bridge::Bridge;
 pub use global::Config;
-pub use kinds::{AcceptedVersions, LogDestinations, Protocol, SocketDomain, SyncPolicy};
+pub use kinds::{
+    AcceptedVersions, DEFAULT_INFLIGHT, LogDestinations, Protocol, SocketDomain, SyncPolicy,
+};
 pub use listener::Listener;
 pub use security::Security;
 

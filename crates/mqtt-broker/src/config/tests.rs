@@ -117,7 +117,8 @@ fn per_listener_settings_keep_the_doors_apart() {
 fn defaults_are_those_of_mosquitto() {
     let config = Config::default();
     assert_eq!(config.max_packet_size, 2_000_000);
-    assert_eq!(config.max_inflight_messages, 20);
+    // The engine's rules make 20 of it.
+    assert_eq!(config.max_inflight_messages, None);
     assert_eq!(config.max_queued_messages, Some(1000));
     assert_eq!(config.max_keepalive, 0);
     assert_eq!(config.sys_interval, Some(Duration::from_secs(10)));

@@ -335,20 +335,6 @@ impl Engine {
             })
     }
 
-    /// How many more QoS 1 and 2 messages the client takes now.
-    pub(super) fn window(&self, key: SessionKey) -> usize {
-        let session = self.session(key);
-        let Some(connection) = session.connection.map(|key| self.connection(key)) else {
-            return 0;
-        };
-        let unsent = u16::try_from(session.resend.len()).unwrap_or(u16::MAX);
-        let maximum = connection
-            .receive_maximum
-            .min(self.settings.max_inflight_messages);
-        // What waits to be sent again holds its identifier but not the client's attention.
-        session.outgoing.room(maximum.saturating_add(unsent))
-    }
-
     /// Whether `max_inflight_bytes` permits one more message.
     pub(super) fn has_in_flight_bytes(&self, key: SessionKey) -> bool {
         self.settings.max_inflight_bytes == usize::MAX || {

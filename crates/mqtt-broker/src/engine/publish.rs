@@ -418,6 +418,7 @@ impl Engine {
     fn settle(&mut self, session: SessionKey, id: PacketId) {
         self.session_mut(session).forget_resend(id);
         self.has_landed = true;
+        self.landed = self.landed.saturating_add(1);
     }
 
     /// An acknowledgement of nothing may be late and is let pass; one of the wrong kind is an

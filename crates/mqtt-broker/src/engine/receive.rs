@@ -91,7 +91,9 @@ impl Engine {
     /// sent others.
     fn make_up(&mut self, now: Time, key: ConnectionKey) {
         self.has_landed = false;
+        let landed = std::mem::take(&mut self.landed);
         if let Stage::Live(session) = self.connections[key.0 as usize].stage {
+            self.widen_window(now, key, landed);
             self.send_waiting(now, session);
         }
     }

@@ -18,6 +18,8 @@ pub struct Settings {
     pub message_size_limit: usize,
     /// QoS 1 and 2 messages in flight in each direction.
     pub max_inflight_messages: u16,
+    /// So many towards a client that confirms quickly, if that is more.
+    pub max_inflight_quick: u16,
     /// Their bytes, towards the client.
     pub max_inflight_bytes: usize,
     /// QoS 1 and 2 messages that wait for a client besides those in flight.
@@ -132,6 +134,7 @@ impl Default for Settings {
             max_packet_size: 2_000_000,
             message_size_limit: usize::MAX,
             max_inflight_messages: 20,
+            max_inflight_quick: 0,
             max_inflight_bytes: usize::MAX,
             max_queued_messages: 1000,
             max_queued_bytes: usize::MAX,

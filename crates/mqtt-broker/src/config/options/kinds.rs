@@ -251,20 +251,23 @@ impl Kind for MountPoint {
     }
 }
 
+/// What `max_inflight_messages` is where nothing is said.
+pub const DEFAULT_INFLIGHT: u16 = 20;
+
 /// The kind of `max_inflight_messages`: no limit is the standard's own, 65535.
 pub struct Inflight;
 
 impl Kind for Inflight {
-    type Value = u16;
+    type Value = Option<u16>;
 
-    fn apply(&self, slot: &mut u16, text: &str, _again: bool) -> Result<(), Wrong> {
+    fn apply(&self, slot: &mut Option<u16>, text: &str, _again: bool) -> Result<(), Wrong> {
         let number = integer(text)?;
-        *slot = match u16::try_from(number) {
+        *slot = Some(match u16::try_from(number) {
             Ok(0) => u16::MAX,
             Ok(number) => number,
             Err(_) if number < 0 => u16::MAX,
             Err(_) => return Err(Wrong::Value),
-        };
+        });
         Ok(())
     }
 
@@ -272,8 +275,8 @@ impl Kind for Inflight {
         "a number up to 65535; 0 means no limit".into()
     }
 
-    fn show(&self, value: &u16) -> String {
-        match *value {
+    fn show(&self, value: &Option<u16>) -> String {
+        match value.unwrap_or(DEFAULT_INFLIGHT) {
             u16::MAX => "0".into(),
             value => value.to_string(),
         }
@@ -564,10 +567,11 @@ mod tests {
     #[test]
     fn no_limit_in_flight_is_the_limit_of_the_standard() {
         for (text, expected) in [("0", 65535), ("-3", 65535), ("5", 5), ("65535", 65535)] {
-            let mut value = 20;
+            let mut value = None;
             Inflight.apply(&mut value, text, false).expect(text);
-            assert_eq!(value, expected, "{text}");
+            assert_eq!(value, Some(expected), "{text}");
         }
-        assert_eq!(Inflight.apply(&mut 20, "65536", false), Err(Wrong::Value));
+        let too_many = Inflight.apply(&mut None, "65536", false);
+        assert_eq!(too_many, Err(Wrong::Value));
     }
 }

@@ -474,7 +474,7 @@ impl Core {
     pub(crate) fn settle(&mut self, current: Option<ConnectionKey>) {
         if let Some(storage) = &mut self.storage {
             self.engine.open_gates();
-            storage.look(&self.engine);
+            storage.look(&mut self.engine);
         }
         while let Some(key) = self.engine.poll_dirty() {
             let waker = self.wakers.get(key.0 as usize).and_then(Option::as_ref);

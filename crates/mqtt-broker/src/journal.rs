@@ -306,6 +306,11 @@ impl Journal {
         self.noted
     }
 
+    /// How many changes are pending.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     /// How soon what is pending should be stored.
     pub fn urgency(&self) -> Urgency {
         if self.is_empty() {

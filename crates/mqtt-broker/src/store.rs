@@ -10,6 +10,7 @@ pub mod form;
 pub mod import;
 pub mod migrate;
 pub mod salvage;
+mod sweep;
 pub mod tree;
 pub mod writer;
 

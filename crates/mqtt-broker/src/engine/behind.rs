@@ -55,6 +55,19 @@ impl Engine {
         durable.is_some_and(|durable| !durable.wanted.is_empty())
     }
 
+    /// Whether what is wanted can be read before the next batch is stored: that has nothing of it.
+    pub fn can_read_ahead(&self) -> bool {
+        let durable = self.durable.as_ref();
+        durable.is_some_and(|durable| !durable.has_touched_behind)
+    }
+
+    /// What only the store has of queues has changed.
+    fn touch_behind(&mut self) {
+        if let Some(durable) = &mut self.durable {
+            durable.has_touched_behind = true;
+        }
+    }
+
     /// A part of a queue has come back.
     pub fn handle_loaded(&mut self, now: Time, wanted: Wanted, deliveries: Vec<Delivery>) {
         let key = match wanted.purpose {
@@ -130,6 +143,7 @@ impl Engine {
         let Some(last) = deliveries.last().map(|delivery| delivery.place) else {
             return;
         };
+        self.touch_behind();
         let (mut shared, mut passed) = (0, 0);
         for delivery in deliveries {
             if delivery.share().is_none() {
@@ -169,6 +183,7 @@ impl Engine {
         let Some(last) = deliveries.last().map(|delivery| delivery.place) else {
             return;
         };
+        self.touch_behind();
         for delivery in deliveries {
             let key = Key::Queued(wanted.serial, delivery.place);
             let message = delivery.message.clone();
@@ -236,6 +251,7 @@ impl Engine {
             self.note_dropped(key);
             return;
         }
+        self.touch_behind();
         let size = delivery.message.size();
         self.session_mut(key).behind.add(delivery.place, size);
         self.ask_for_more(key);

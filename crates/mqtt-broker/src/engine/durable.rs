@@ -31,6 +31,9 @@ pub(super) struct Durable {
     is_solid: bool,
     /// Parts of queues that are wanted back from the store.
     pub(super) wanted: Vec<Wanted>,
+    /// Whether changes are pending of what only the store has of queues: they have to be stored before
+    /// parts of it are read.
+    pub(super) has_touched_behind: bool,
     /// Those of sessions that have ended, which could not be read and are tried again.
     pub(super) unread: Vec<Wanted>,
     /// Whether the store has refused to take more.
@@ -46,6 +49,7 @@ impl Engine {
             mark: 0,
             is_solid: false,
             wanted: Vec::new(),
+            has_touched_behind: false,
             unread: Vec::new(),
             is_failing: false,
         }));
@@ -57,6 +61,12 @@ impl Engine {
         durable.map_or(Urgency::None, |durable| durable.journal.urgency())
     }
 
+    /// How many changes wait to be stored.
+    pub fn pending(&self) -> usize {
+        let durable = self.durable.as_ref();
+        durable.map_or(0, |durable| durable.journal.pending())
+    }
+
     /// The change noted last, and the one up to which all is settled.
     pub fn progress(&mut self) -> (u64, u64) {
         let journal = self.durable.as_mut().map(|durable| &mut durable.journal);
@@ -65,7 +75,9 @@ impl Engine {
 
     /// The next changes to be stored, in one piece; say so with [`Engine::handle_stored`].
     pub fn poll_batch(&mut self) -> Option<Batch> {
-        self.durable.as_mut()?.journal.take()
+        let durable = self.durable.as_mut()?;
+        durable.has_touched_behind = false;
+        durable.journal.take()
     }
 
     /// The batches up to this number are stored: what they promise may leave.

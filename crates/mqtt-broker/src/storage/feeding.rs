@@ -16,6 +16,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// How long changes wait that nobody waits for.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// So many changes do not wait: they take memory.
+const MUCH: usize = 50_000;
+
 /// How long a store that has refused is left alone.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -54,12 +57,16 @@ impl Storage {
 
     /// Something has happened in the engine: wakes the task that tends the store, if it has to
     /// look.
-    pub(crate) fn look(&mut self, engine: &Engine) {
+    pub(crate) fn look(&mut self, engine: &mut Engine) {
+        if engine.has_wanted() && self.refused.is_none() && engine.can_read_ahead() {
+            self.load(engine);
+        }
         let urgency = match engine.has_wanted() {
             true => Urgency::Now,
             false => engine.batch_urgency(),
         };
-        if urgency > self.urgency && !self.is_busy && !self.is_awake {
+        let is_due = urgency > self.urgency || engine.pending() >= MUCH;
+        if is_due && !self.is_busy && !self.is_awake {
             self.is_awake = true;
             self.wake.notify_one();
         }
@@ -92,6 +99,7 @@ impl Storage {
         let due = match urgency {
             _ if engine.has_wanted() => now,
             Urgency::None => return None,
+            Urgency::Idle if engine.pending() >= MUCH => now,
             Urgency::Idle => self.since + IDLE,
             Urgency::Soon => {
                 let end = self.patience.end(now, settled);
@@ -109,10 +117,15 @@ impl Storage {
         if let Some(batch) = engine.poll_batch() {
             self.commit(batch);
         }
+        self.load(engine);
+        None
+    }
+
+    /// Has parts of queues read, behind what was given to the store before.
+    fn load(&mut self, engine: &mut Engine) {
         while let Some(wanted) = engine.poll_wanted() {
             self.writer.send(Task::Load(wanted));
         }
-        None
     }
 
     fn commit(&mut self, batch: Batch) {

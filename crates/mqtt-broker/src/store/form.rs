@@ -63,6 +63,13 @@ pub fn message_key(number: u64) -> [u8; 9] {
     numbered(Kind::Message, number)
 }
 
+/// The number in the key of a message.
+pub fn message_number(key: &[u8]) -> Option<u64> {
+    let (kind, number) = key.split_first()?;
+    let number = number.try_into().map(u64::from_be_bytes).ok()?;
+    (*kind == Kind::Message as u8).then_some(number)
+}
+
 /// A kind and a number: the key of a message, or what all keys of a session begin with.
 pub fn numbered(kind: Kind, number: u64) -> [u8; 9] {
     let mut key = [0; 9];

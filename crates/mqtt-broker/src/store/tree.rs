@@ -3,6 +3,7 @@
 use super::disk::{Adapter, Disk};
 use super::form::{self, Kind, StoredDelivery};
 use super::migrate::{FORMS, Forms};
+use super::sweep::{Messages, sweep};
 use super::{Found, Left, Measure, Portion, Restored, Store, StoreError};
 use crate::journal::{Batch, Key};
 use crate::message::{Delivery, Message};
@@ -10,7 +11,7 @@ use redb::{
     Builder, Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable,
     Table, TableDefinition,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -182,21 +183,14 @@ impl TreeStore {
                 state.insert(&key[..], &value[..]).map_err(failed)?;
             }
             for entry in &batch.entries {
+                let Some(value) = &entry.value else {
+                    continue;
+                };
                 let key = form::key_bytes(&entry.key);
-                match &entry.value {
-                    Some(value) => {
-                        let value = form::value_bytes(&key, value, entry.message);
-                        state.insert(&key[..], &value[..]).map_err(failed)?;
-                    }
-                    None => {
-                        state.remove(&key[..]).map_err(failed)?;
-                    }
-                }
+                let value = form::value_bytes(&key, value, entry.message);
+                state.insert(&key[..], &value[..]).map_err(failed)?;
             }
-            for number in &batch.forgotten {
-                let key = form::message_key(*number);
-                state.remove(&key[..]).map_err(failed)?;
-            }
+            delete(&mut state, batch)?;
             for entry in &batch.entries {
                 if let (Key::Session(serial), None) = (&entry.key, &entry.value) {
                     end_session(&mut state, *serial, &mut left)?;
@@ -206,6 +200,29 @@ impl TreeStore {
         transaction.commit().map_err(failed)?;
         Ok(left)
     }
+}
+
+/// Deletes what a batch deletes: key by key, but messages and the places of a queue together.
+fn delete(
+    state: &mut Table<'_, &'static [u8], &'static [u8]>,
+    batch: &Batch,
+) -> Result<(), StoreError> {
+    let mut places: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for entry in batch.entries.iter().filter(|entry| entry.value.is_none()) {
+        if let Key::Queued(serial, place) = entry.key {
+            places.entry(serial).or_default().push(place);
+        } else {
+            let key = form::key_bytes(&entry.key);
+            state.remove(&key[..]).map_err(failed)?;
+        }
+    }
+    for (serial, mut places) in places {
+        places.sort_unstable();
+        sweep(state, &form::numbered(Kind::Queued, serial), &places)?;
+    }
+    let mut forgotten = batch.forgotten.clone();
+    forgotten.sort_unstable();
+    sweep(state, &form::start_of(Kind::Message as u8), &forgotten)
 }
 
 /// Removes all that a session had, but for what others can take over of its queue.
@@ -287,6 +304,7 @@ impl Store for TreeStore {
         let from = form::key_bytes(&Key::Queued(session, behind.saturating_add(1)));
         let to = form::numbered(Kind::Queued, session + 1);
         let mut deliveries = Vec::new();
+        let mut messages = Messages::of(&state);
         for entry in state.range(&from[..]..&to[..]).map_err(failed)? {
             let (key, value) = entry.map_err(failed)?;
             let (Some(Key::Queued(_, place)), Some(stored)) = (
@@ -298,7 +316,7 @@ impl Store for TreeStore {
             if !part.take(stored.size as usize) {
                 break;
             }
-            if let Some(message) = message(&state, stored.message) {
+            if let Some(message) = messages.read(stored.message) {
                 deliveries.push(delivery(stored, message.into(), place));
             }
         }

@@ -172,13 +172,20 @@ impl Inner {
     }
 
     fn store_one(&mut self) -> bool {
-        let Some(shelf) = &mut self.shelf else {
-            return false;
-        };
-        let Some(store) = &mut shelf.store else {
+        let Some(shelf) = &self.shelf else {
             return false;
         };
         let mut has_worked = false;
+        // What the next batch has nothing of is read before it.
+        if shelf.taken.is_none() && self.engine.can_read_ahead() {
+            has_worked = self.load_wanted();
+        }
+        let Some(shelf) = &mut self.shelf else {
+            return has_worked;
+        };
+        let Some(store) = &mut shelf.store else {
+            return has_worked;
+        };
         if let Some(batch) = shelf.taken.take().or_else(|| self.engine.poll_batch()) {
             has_worked = true;
             match store.commit(&batch) {
@@ -199,7 +206,17 @@ impl Inner {
         if self.engine.batch_urgency() > Urgency::None {
             return has_worked;
         }
-        while let Some(wanted) = self.engine.poll_wanted() {
+        self.load_wanted() || has_worked
+    }
+
+    fn load_wanted(&mut self) -> bool {
+        let Some(store) = self.shelf.as_mut().and_then(|shelf| shelf.store.as_mut()) else {
+            return false;
+        };
+        let mut has_worked = false;
+        while self.engine.can_read_ahead()
+            && let Some(wanted) = self.engine.poll_wanted()
+        {
             has_worked = true;
             match store.load(wanted.serial, wanted.behind, wanted.part) {
                 Ok(portion) => {

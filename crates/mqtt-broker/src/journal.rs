@@ -166,14 +166,30 @@ pub struct Batch {
     pub messages: Vec<(u64, Arc<Message>)>,
     /// Values that change, no key twice.
     pub entries: Vec<Entry>,
+    /// Messages that have left the queues of sessions.
+    pub unqueued: Vec<Places>,
     /// Messages that nothing refers to any more.
     pub forgotten: Vec<u64>,
+}
+
+/// Places in the queue of a session that lie side by side.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    /// The session.
+    pub session: u64,
+    /// The first place.
+    pub first: u64,
+    /// The last place.
+    pub last: u64,
 }
 
 impl Batch {
     /// Whether there is nothing to store.
     pub fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.entries.is_empty() && self.forgotten.is_empty()
+        self.messages.is_empty()
+            && self.entries.is_empty()
+            && self.unqueued.is_empty()
+            && self.forgotten.is_empty()
     }
 }
 
@@ -263,6 +279,9 @@ impl Unsettled {
 pub struct Journal {
     pending: HashMap<Key, Pending, foldhash::fast::RandomState>,
     unsettled: Unsettled,
+    /// What has left queues and nobody was promised, and how much that is.
+    unqueued: Vec<Places>,
+    unqueued_count: usize,
     /// Messages that lose one stored reference with the next batch.
     released: Vec<Arc<Message>>,
     /// The same, known by their numbers alone.
@@ -287,6 +306,8 @@ impl Journal {
         Journal {
             pending: HashMap::default(),
             unsettled: Unsettled::default(),
+            unqueued: Vec::new(),
+            unqueued_count: 0,
             released: Vec::new(),
             released_numbers: Vec::new(),
             references: references
@@ -308,7 +329,7 @@ impl Journal {
 
     /// How many changes are pending.
     pub fn pending(&self) -> usize {
-        self.pending.len()
+        self.pending.len() + self.unqueued_count
     }
 
     /// How soon what is pending should be stored.
@@ -324,7 +345,7 @@ impl Journal {
     }
 
     fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.released.is_empty() && self.released_numbers.is_empty()
+        self.pending() == 0 && self.released.is_empty() && self.released_numbers.is_empty()
     }
 
     /// Stored messages lose one reference each.
@@ -398,6 +419,9 @@ impl Journal {
             },
             None => {
                 self.released.extend(message);
+                if let (Key::Queued(session, place), false) = (&key, is_promised) {
+                    return self.note_unqueued(*session, *place);
+                }
                 let since = is_promised.then_some(self.noted);
                 if let Some(since) = since {
                     self.unsettled.add(since);
@@ -408,6 +432,21 @@ impl Journal {
                 };
                 self.pending.insert(key, pending);
             }
+        }
+    }
+
+    /// A queue is mostly worked off place by place.
+    fn note_unqueued(&mut self, session: u64, place: u64) {
+        self.unqueued_count += 1;
+        match self.unqueued.last_mut() {
+            Some(places) if places.session == session && places.last + 1 == place => {
+                places.last = place;
+            }
+            _ => self.unqueued.push(Places {
+                session,
+                first: place,
+                last: place,
+            }),
         }
     }
 
@@ -476,7 +515,10 @@ impl Journal {
             base: self.noted + 1,
             ..Unsettled::default()
         };
-        for (key, pending) in self.pending.drain() {
+        // In the order of their keys they are written side by side, and so are their messages.
+        let mut pending: Vec<_> = self.pending.drain().collect();
+        pending.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        for (key, pending) in pending {
             let Change::Put { value, .. } = pending.change else {
                 batch.entries.push(Entry {
                     key,
@@ -515,10 +557,23 @@ impl Journal {
                 batch.forgotten.push(number);
             }
         }
+        batch.unqueued = side_by_side(std::mem::take(&mut self.unqueued));
+        self.unqueued_count = 0;
         self.rest();
         self.urgency = Urgency::None;
-        // In the order of their keys they are written side by side.
-        batch.entries.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Some(batch)
     }
+}
+
+/// Puts places together that belong together: several queues may have been worked off in turn.
+fn side_by_side(mut places: Vec<Places>) -> Vec<Places> {
+    places.sort_unstable_by_key(|places| (places.session, places.first));
+    places.dedup_by(|next, places| {
+        let is_next = next.session == places.session && next.first == places.last + 1;
+        if is_next {
+            places.last = next.last;
+        }
+        is_next
+    });
+    places
 }

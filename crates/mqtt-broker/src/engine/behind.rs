@@ -38,10 +38,20 @@ const NOBODY: SessionKey = SessionKey(u32::MAX);
 /// Bytes of one queue that are kept in memory, however many messages that are.
 const HEAD_BYTES: usize = 4 * 1024 * 1024;
 
+/// In so many parts the queue of a client that reads comes back.
+const PARTS: usize = 4;
+
 impl Engine {
-    /// How much of a queue is in memory, and comes back at a time.
+    /// How much of a queue is in memory.
     pub fn queue_head(&self) -> Measure {
         Measure::of(self.settings.queue_head, HEAD_BYTES)
+    }
+
+    /// How much comes back at a time for a client that reads: little enough that the store has it ready
+    /// before the client has read what is in memory.
+    fn queue_part(&self) -> Measure {
+        let Measure { count, bytes } = self.queue_head();
+        Measure::of((count / PARTS).max(1), bytes / PARTS)
     }
 
     /// A part of a queue that is wanted back from the store, behind all batches taken before.
@@ -259,11 +269,11 @@ impl Engine {
 
     /// Wants the next part of a queue back when the part in memory runs short.
     pub(super) fn ask_for_more(&mut self, key: SessionKey) {
-        let part = self.queue_head();
-        let head = part.count;
+        let (head, part) = (self.queue_head(), self.queue_part());
         let session = &mut self.sessions[key.0 as usize];
         let behind = &mut session.behind;
-        let has_enough = session.queue.len() > head / 2 || session.queued_bytes > HEAD_BYTES / 2;
+        let has_enough = session.queue.len() + part.count > head.count
+            || session.queued_bytes + part.bytes > head.bytes;
         if behind.count == 0 || behind.is_loading || has_enough {
             return;
         }

@@ -3,7 +3,7 @@
 use super::disk::{Adapter, Disk};
 use super::form::{self, Kind, StoredDelivery};
 use super::migrate::{FORMS, Forms};
-use super::sweep::{Messages, sweep};
+use super::sweep::{Messages, forget};
 use super::{Found, Left, Measure, Portion, Restored, Store, StoreError};
 use crate::journal::{Batch, Key};
 use crate::message::{Delivery, Message};
@@ -11,7 +11,7 @@ use redb::{
     Builder, Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable,
     Table, TableDefinition,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -207,22 +207,24 @@ fn delete(
     state: &mut Table<'_, &'static [u8], &'static [u8]>,
     batch: &Batch,
 ) -> Result<(), StoreError> {
-    let mut places: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for entry in batch.entries.iter().filter(|entry| entry.value.is_none()) {
-        if let Key::Queued(serial, place) = entry.key {
-            places.entry(serial).or_default().push(place);
-        } else {
-            let key = form::key_bytes(&entry.key);
-            state.remove(&key[..]).map_err(failed)?;
-        }
+        let key = form::key_bytes(&entry.key);
+        state.remove(&key[..]).map_err(failed)?;
     }
-    for (serial, mut places) in places {
-        places.sort_unstable();
-        sweep(state, &form::numbered(Kind::Queued, serial), &places)?;
+    for places in &batch.unqueued {
+        let key = |place| form::key_bytes(&Key::Queued(places.session, place));
+        let (first, last) = (key(places.first), key(places.last));
+        if first == last {
+            state.remove(&first[..]).map_err(failed)?;
+            continue;
+        }
+        state
+            .retain_in(&first[..]..=&last[..], |_, _| false)
+            .map_err(failed)?;
     }
     let mut forgotten = batch.forgotten.clone();
     forgotten.sort_unstable();
-    sweep(state, &form::start_of(Kind::Message as u8), &forgotten)
+    forget(state, &forgotten)
 }
 
 /// Removes all that a session had, but for what others can take over of its queue.

@@ -8,7 +8,9 @@
 #   scripts/windows.sh build        the tools, in target/windows/mqtt-tools-windows/
 #   scripts/windows.sh zip          the same, and target/windows/mqtt-tools-windows.zip
 #   scripts/windows.sh lab [FILE]   the zip's programs play docs/lab.md (or FILE) under Wine
-#   scripts/windows.sh service      the broker as a service, under Wine
+#   scripts/windows.sh tries [TRY ...]
+#                                   the ends of programs, half letters, the console, files and the service, under
+#                                   Wine; TRY is one of ends, halves, in_console, files, service
 #   scripts/windows.sh test [PACKAGE [ARGUMENT ...]]
 #                                   the test suites under Wine; ARGUMENTs go to the test programs
 #   scripts/windows.sh wine PROGRAM [ARGUMENT ...]
@@ -192,8 +194,10 @@ check_libraries() { # PROGRAM
     for library in $(x86_64-w64-mingw32-objdump -p "$1" | sed -n 's/^\s*DLL Name: //p'); do
         case ${library,,} in
             advapi32.dll | bcrypt.dll | bcryptprimitives.dll | crypt32.dll | iphlpapi.dll | kernel32.dll | msvcrt.dll) ;;
-            ncrypt.dll | ntdll.dll | ole32.dll | oleaut32.dll | psapi.dll | secur32.dll | shell32.dll | user32.dll) ;;
+            ncrypt.dll | ntdll.dll | ole32.dll | oleaut32.dll | psapi.dll | secur32.dll) ;;
             userenv.dll | ws2_32.dll | api-ms-win-*) ;;
+            # Windows does not tell a program with one of these when it shuts down.
+            user32.dll | gdi32.dll | shell32.dll) fail "${1##*/} needs $library, and would be ended without a word" ;;
             *) fail "${1##*/} needs $library, which is no part of Windows" ;;
         esac
     done
@@ -223,48 +227,18 @@ lab() { # [FILE ...]
     say "The lab passes on Windows (Wine)."
 }
 
-# Installs the broker as a service, has it read its configuration again, and takes it away.
-service() {
-    step "The service on Windows (Wine)"
-    local unpacked=$home/service broker heard
-    rm -rf "$unpacked"
-    cp -r "$folder" "$unpacked"
-    broker=$unpacked/mqtt-broker.exe
-    # Wine's services have another idea of %ProgramData% than its programs: the log is looked for.
-    find "$home/prefix/drive_c" -name mqtt-broker.log -delete
-    printf 'listener 18830 127.0.0.1\r\nallow_anonymous true\r\n' >"$unpacked/ρυθμίσεις.conf"
-    # What a run that was cut short has left.
-    run "$broker" uninstall >/dev/null 2>&1 || true
-    (cd "$unpacked" && run "$broker" install -c ρυθμίσεις.conf) || fail "the service cannot be installed"
-    run net start mqtt-broker
-    await_service ' running$'
-    run "$unpacked/mqtt-pub.exe" -h 127.0.0.1 -p 18830 -t service -m "it works" -r
-    heard=$(run "$unpacked/mqtt-sub.exe" -h 127.0.0.1 -p 18830 -t service -C 1 -W 30)
-    [ "$heard" = "it works" ] || fail "the service does not pass on messages, but: $heard"
-    printf 'listener 18830 127.0.0.1\r\nallow_anonymous false\r\n' >"$unpacked/ρυθμίσεις.conf"
-    await_service 'Reloading config'
-    ! run "$unpacked/mqtt-pub.exe" -h 127.0.0.1 -p 18830 -t service -n 2>/dev/null ||
-        fail "the service has not read its configuration again"
-    run net stop mqtt-broker
-    await_service ' terminating$'
-    run "$broker" uninstall || fail "the service cannot be taken away"
-    ! run "$broker" uninstall 2>"$home/said" || fail "the service is still there"
-    grep -q 'it is not installed' "$home/said" || fail "$(cat "$home/said")"
-    say "The service passes on Windows (Wine)."
-}
+# Beside the lab: how programs end, their arguments, their console, their files, the service.
+# shellcheck source=scripts/windows/tries.sh
+. "$here/scripts/windows/tries.sh"
 
-# Waits for a line in the log of the service.
-await_service() { # PATTERN
-    local tries
-    for ((tries = 0; tries < 300; tries++)); do
-        ! find "$home/prefix/drive_c" -name mqtt-broker.log -exec grep -qs -- "$1" {} \; -print | grep -q . || return 0
-        sleep 0.1
+tries() { # [TRY ...]
+    local try
+    [ $# -gt 0 ] || set -- ends halves in_console files service
+    lay_out
+    for try; do
+        step "Tries on Windows (Wine): ${try/_/ }"
+        "$try"
     done
-    fail "the service does not log '$1', but: $(find "$home/prefix/drive_c" -name mqtt-broker.log -exec tail -5 {} \;)"
-}
-
-run() { # PROGRAM [ARGUMENT ...]
-    timeout 120 "$wine" "$@" </dev/null
 }
 
 # What is tested under Wine: everything but what needs other people's programs from Linux.
@@ -299,7 +273,7 @@ main() {
             build
             pack
             lab
-            service
+            tries
             tests
             step "$zip is ready, and the lab passes on Windows (Wine)"
             ;;
@@ -312,9 +286,9 @@ main() {
             [ -d "$folder" ] || build
             lab "$@"
             ;;
-        service)
+        tries)
             [ -d "$folder" ] || build
-            service
+            tries "$@"
             ;;
         test) tests "$@" ;;
         wine)

@@ -10,6 +10,7 @@ pub mod manual;
 pub mod number;
 pub mod options;
 mod parse;
+mod sources;
 pub(crate) mod text;
 mod tls;
 pub mod value;
@@ -19,6 +20,7 @@ pub use fault::{Fault, Faults};
 pub use options::{
     AcceptedVersions, Bridge, Config, Listener, LogDestinations, Protocol, Security, SocketDomain,
 };
+pub use sources::{Look, Sources};
 
 use crate::auth::{Acl, Passwords, acl_file, password_file};
 use crate::log::{Level, Line};

@@ -1,52 +1,50 @@
-//! Notices that a file was saved, for systems that have no signal to say so.
+//! Notices that the configuration was saved, for systems that have no signal to say so.
 
 #![cfg_attr(unix, allow(dead_code))]
 
+use mqtt_broker::config::{Look, Sources};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-/// How often the file is looked at.
+/// How often the files are looked at.
 const PACE: Duration = Duration::from_secs(1);
 
-/// A file and what it looked like.
+/// A configuration's files and what they looked like.
 pub struct Watch {
     path: PathBuf,
+    sources: Sources,
     seen: Option<Look>,
     pace: Duration,
 }
 
-/// What changes when a file is saved.
-type Look = (Option<SystemTime>, u64);
-
 impl Watch {
-    /// Watches `path` as it is now.
+    /// Watches the configuration in `path`, and the files it names, as they are now.
     pub fn new(path: &Path) -> Watch {
+        let sources = Sources::of(path);
         Watch {
             path: path.into(),
-            seen: look(path),
+            seen: sources.look(),
+            sources,
             pace: PACE,
         }
     }
 
-    /// Waits until the file has been saved: it is there, is another than before, and has not changed
-    /// between two looks, so that it is not read half written.
+    /// Waits until a file has been saved: the configuration is there, something is other than before, and
+    /// has not changed between two looks, so that nothing is read half written.
     pub async fn changed(&mut self) {
-        let mut before = self.seen;
+        let mut before = self.seen.clone();
         loop {
             tokio::time::sleep(self.pace).await;
-            let now = look(&self.path);
+            let now = self.sources.look();
             if now.is_some() && now != self.seen && now == before {
-                self.seen = now;
+                // It may name other files now. What is saved from here on is a change again.
+                self.sources = Sources::of(&self.path);
+                self.seen = self.sources.look();
                 return;
             }
             before = now;
         }
     }
-}
-
-fn look(path: &Path) -> Option<Look> {
-    let file = std::fs::metadata(path).ok()?;
-    Some((file.modified().ok(), file.len()))
 }
 
 #[cfg(test)]
@@ -81,6 +79,14 @@ mod tests {
             assert!(saved.await.is_ok(), "it was saved");
             let again = tokio::time::timeout(Duration::from_millis(20), watch.changed());
             assert!(again.await.is_err(), "it was saved once");
+
+            let users = folder.path().join("users");
+            std::fs::write(&path, format!("password_file {}", users.display())).expect("a file");
+            let saved = tokio::time::timeout(Duration::from_secs(60), watch.changed());
+            assert!(saved.await.is_ok(), "it names a file now");
+            std::fs::write(&users, "anna:hash").expect("it can be written");
+            let saved = tokio::time::timeout(Duration::from_secs(60), watch.changed());
+            assert!(saved.await.is_ok(), "that file was saved");
         });
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Reader {
     pub(super) listens: bool,
     pub(super) default_listener: Option<usize>,
     pub(super) per_listener: bool,
+    /// The folders of `include_dir`.
+    pub(super) included: Vec<String>,
     security_given: bool,
     seen: HashSet<&'static str>,
     section: Section,
@@ -490,6 +492,7 @@ impl Reader {
         if folder.is_empty() {
             return self.fault("'include_dir' needs a value: a folder.", None);
         }
+        self.included.push(folder.into());
         let files = match super::files::conf_files(folder) {
             Ok(files) => files,
             Err(error) => {

@@ -91,7 +91,7 @@ pub const EXIT_CODES: &[Row] = &[
 pub const NOTES: &[&str] = &[
     "The password is asked for at the terminal, twice, and not shown; without a terminal it is read from standard input, as two lines. It may stand behind -b, where other users of the computer can see it.",
     "The file has a line for each user: the name, a colon, the hash. Comments and the order of lines stay. It is replaced as a whole, so that a broker never reads half of it; of two runs at the same time one waits for the other. A new file can be read by its owner only.",
-    "In mosquitto.conf the file is named by: password_file users.txt. A broker that runs reads it again on SIGHUP.",
+    "In mosquitto.conf the file is named by: password_file users.txt. A broker that runs reads it again on SIGHUP, on Windows when it was saved.",
 ];
 
 fn after_help() -> String {
@@ -103,7 +103,7 @@ fn after_help() -> String {
     for (line, what) in EXAMPLES {
         text.push_str(&format!("  {line:34} {what}\n"));
     }
-    text + "In mosquitto.conf the file is named by:  password_file users.txt\nA broker that runs reads it again on SIGHUP."
+    text + "In mosquitto.conf the file is named by:  password_file users.txt\nA broker that runs reads it again on SIGHUP, on Windows when it was saved."
 }
 
 /// All options.

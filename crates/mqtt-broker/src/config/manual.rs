@@ -217,8 +217,8 @@ the files it names again, opens its log file anew, and goes on without losing a 
 options that say so below take effect at once, the others at the next start. Listeners that were
 added open, and those that were taken away close; the clients that came by them stay. With a mistake
 in any of the files, or a port that cannot be opened, nothing changes, and the log says what is
-wrong. Windows has no such signal: there the broker looks at the file once a second, and reads it
-again when it has been saved.
+wrong. Windows has no such signal: there the broker looks at all these files once a second, and
+reads them again when one was saved.
 ";
 
 const EXAMPLE_HEAD: &str = "\

@@ -166,7 +166,7 @@ fn install(flags: &Flags) -> Result<(), String> {
     );
     match &flags.config {
         Some(path) => println!(
-            "It reads {}, at once when you save it, and works in the folder of that file.",
+            "It reads {}, again when you save it or a file that it names, and works in its folder.",
             path.display()
         ),
         None if flags.lan => println!("It lets other computers in, without user names (--lan)."),

@@ -224,8 +224,8 @@ check_libraries() { # PROGRAM
     local library
     for library in $(x86_64-w64-mingw32-objdump -p "$1" | sed -n 's/^\s*DLL Name: //p'); do
         case ${library,,} in
-            advapi32.dll | bcrypt.dll | bcryptprimitives.dll | crypt32.dll | iphlpapi.dll | kernel32.dll | msvcrt.dll) ;;
-            ncrypt.dll | ntdll.dll | ole32.dll | oleaut32.dll | psapi.dll | secur32.dll) ;;
+            advapi32.dll | bcrypt.dll | bcryptprimitives.dll | combase.dll | crypt32.dll | iphlpapi.dll | kernel32.dll | msvcrt.dll) ;;
+            ncrypt.dll | ntdll.dll | ole32.dll | oleaut32.dll | psapi.dll | rpcrt4.dll | secur32.dll) ;;
             userenv.dll | ws2_32.dll | api-ms-win-*) ;;
             # Windows does not tell a program with one of these when it shuts down.
             user32.dll | gdi32.dll | shell32.dll) fail "${1##*/} needs $library, and would be ended without a word" ;;

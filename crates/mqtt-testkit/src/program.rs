@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// No program takes longer than this to do what it is waited for.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a stream has brought so far, and whether it has ended.
 #[derive(Debug, Default)]

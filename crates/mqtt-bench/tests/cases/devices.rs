@@ -8,6 +8,7 @@ fn listen(broker: &BrokerProcess, line: &str) -> Program {
     Program::start(tool("mqtt-sub"), line.split_whitespace())
 }
 
+#[cfg(unix)]
 fn command(broker: &BrokerProcess, line: &str) {
     let line = at(broker.port(), line);
     let ended = Program::start(tool("mqtt-pub"), line.split_whitespace()).finish();

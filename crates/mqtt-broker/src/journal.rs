@@ -8,11 +8,16 @@
 //! noted last when it was made is settled: stored, or come to nothing. So a promise is kept waiting
 //! by what is older, and not by what has come since.
 
+mod sent;
+mod unsettled;
+
 use crate::message::{Delivery, Message};
 use mqtt_proto::flow::State;
 use mqtt_proto::{Filter, PacketId, SubscriptionOptions, Topic, VarInt};
+use sent::{Sent, SentMessage};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use unsettled::Unsettled;
 
 /// What a stored value is stored under.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -207,77 +212,13 @@ pub enum Urgency {
     Now,
 }
 
-/// Which changes are not settled: how many pending ones count as noted when.
-#[derive(Debug)]
-struct Unsettled {
-    /// The change that the first of `counts` is for.
-    base: u64,
-    counts: VecDeque<u32>,
-    /// The sum of the counts.
-    count: usize,
-}
-
-impl Default for Unsettled {
-    fn default() -> Unsettled {
-        Unsettled {
-            base: 1,
-            counts: VecDeque::new(),
-            count: 0,
-        }
-    }
-}
-
-impl Unsettled {
-    fn at(&mut self, change: u64) -> &mut u32 {
-        // A batch is taken long before there are so many.
-        let index = usize::try_from(change - self.base).expect("changes fit the memory");
-        if self.counts.len() <= index {
-            self.counts.resize(index + 1, 0);
-        }
-        &mut self.counts[index]
-    }
-
-    fn add(&mut self, change: u64) {
-        *self.at(change) += 1;
-        self.count += 1;
-    }
-
-    fn remove(&mut self, change: Option<u64>) {
-        if let Some(change) = change {
-            *self.at(change) -= 1;
-            self.count -= 1;
-        }
-    }
-
-    /// What counts as noted at `since` counts as noted at `change` too: the earlier one matters.
-    fn move_to(&mut self, since: &mut Option<u64>, change: u64) {
-        if since.is_none_or(|since| change < since) {
-            self.remove(since.replace(change));
-            self.add(change);
-        }
-    }
-
-    /// Forgets what is settled; the first change that is not, or the one after the last.
-    fn settle(&mut self, noted: u64) -> u64 {
-        if self.count == 0 {
-            self.counts.clear();
-            if self.counts.capacity() > 4096 {
-                self.counts = VecDeque::new();
-            }
-            self.base = noted + 1;
-        }
-        while self.counts.front() == Some(&0) {
-            self.counts.pop_front();
-            self.base += 1;
-        }
-        self.base
-    }
-}
-
 /// Changes that wait to be taken.
 #[derive(Debug)]
 pub struct Journal {
     pending: HashMap<Key, Pending, foldhash::fast::RandomState>,
+    /// Messages of QoS 1 that were sent since the last batch and are not acknowledged: most come to
+    /// nothing, and are found by their tickets instead of their keys.
+    sent: Sent,
     unsettled: Unsettled,
     /// What has left queues and nobody was promised, and how much that is.
     unqueued: Vec<Places>,
@@ -305,6 +246,7 @@ impl Journal {
     pub fn new(next_message: u64, references: impl IntoIterator<Item = (u64, u32)>) -> Journal {
         Journal {
             pending: HashMap::default(),
+            sent: Sent::default(),
             unsettled: Unsettled::default(),
             unqueued: Vec::new(),
             unqueued_count: 0,
@@ -329,7 +271,7 @@ impl Journal {
 
     /// How many changes are pending.
     pub fn pending(&self) -> usize {
-        self.pending.len() + self.unqueued_count
+        self.pending.len() + self.sent.count + self.unqueued_count
     }
 
     /// How soon what is pending should be stored.
@@ -356,6 +298,40 @@ impl Journal {
     /// Says that somebody waits for what is pending.
     pub fn hurry(&mut self, urgency: Urgency) {
         self.urgency = self.urgency.max(urgency);
+    }
+
+    /// Notes that a message of QoS 1 is on its way to the client of a session. The ticket is for
+    /// [`Journal::land`]; it is never 0.
+    pub fn send(&mut self, session: u64, id: PacketId, delivery: &Delivery) -> u64 {
+        self.noted += 1;
+        let first = delivery.message.number.first_noted(self.noted);
+        let since = first.max(self.unsettled.base);
+        self.unsettled.add(since);
+        self.sent.push(SentMessage {
+            session,
+            id,
+            delivery: delivery.clone(),
+            since,
+        })
+    }
+
+    /// Notes that a message is on its way no more. `ticket` is what [`Journal::send`] has given,
+    /// or 0 where that was not asked; `is_promised`: somebody may be told so.
+    pub fn land(
+        &mut self,
+        ticket: u64,
+        key: Key,
+        message: Option<&Arc<Message>>,
+        is_promised: bool,
+    ) {
+        match self.sent.take(ticket) {
+            Some(sent) => {
+                self.noted += 1;
+                self.unsettled.remove(Some(sent.since));
+                self.rest();
+            }
+            None => self.note_deleted(key, message.cloned(), is_promised),
+        }
     }
 
     /// Notes that `value` is to be stored.
@@ -469,6 +445,7 @@ impl Journal {
             if self.pending.capacity() > 4096 {
                 self.pending = HashMap::default();
             }
+            self.sent.rest();
         }
     }
 
@@ -511,10 +488,20 @@ impl Journal {
         self.next_batch += 1;
         let first = self.unsettled.settle(self.noted);
         self.taken.push_back((batch.number, first));
-        self.unsettled = Unsettled {
-            base: self.noted + 1,
-            ..Unsettled::default()
-        };
+        self.unsettled = Unsettled::behind(self.noted);
+        for sent in self.sent.drain() {
+            let key = Key::InFlight(sent.session, sent.id);
+            let value = Value::InFlight(State::AwaitPubAck, Some(sent.delivery));
+            // What has the same key was under that identifier before, and is to be deleted.
+            let pending = Pending {
+                change: Change::Put {
+                    value,
+                    replaces: true,
+                },
+                since: Some(sent.since),
+            };
+            self.pending.insert(key, pending);
+        }
         // In the order of their keys they are written side by side, and so are their messages.
         let mut pending: Vec<_> = self.pending.drain().collect();
         pending.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
@@ -577,3 +564,6 @@ fn side_by_side(mut places: Vec<Places>) -> Vec<Places> {
     });
     places
 }
+
+#[cfg(test)]
+mod tests;

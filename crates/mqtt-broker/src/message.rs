@@ -235,7 +235,8 @@ pub struct Delivery {
     pub qos: QoS,
     /// The flag it is sent with.
     pub retain: bool,
-    /// Its place in the stored queue of the session; 0 if it is not stored there.
+    /// Its place in the stored queue of the session, or, once it is sent, the journal's ticket for it; 0
+    /// if it has none.
     pub place: u64,
     /// What few have: queues are long, so it takes no room in the others.
     origin: Option<Box<Origin>>,

@@ -350,11 +350,11 @@ impl Engine {
         now: Time,
         key: ConnectionKey,
         session_key: SessionKey,
-        delivery: Delivery,
+        mut delivery: Delivery,
     ) -> bool {
         let session = &self.sessions[session_key.0 as usize];
         let id = session.outgoing.next_id();
-        self.note_in_flight(key, session_key, id, &delivery);
+        self.note_in_flight(key, session_key, id, &mut delivery);
         let head = Head {
             qos: delivery.qos,
             retain: delivery.retain,

@@ -286,10 +286,12 @@ impl Engine {
             return;
         };
         for entry in session.outgoing.iter() {
-            let message = entry.message.as_ref();
-            durable.journal.delete(
+            let delivery = entry.message.as_ref();
+            durable.journal.land(
+                delivery.map_or(0, |delivery| delivery.place),
                 Key::InFlight(session.serial, entry.id),
-                message.map(|delivery| delivery.message.clone()),
+                delivery.map(|delivery| &delivery.message),
+                true,
             );
         }
         for delivery in session.queue.iter().filter(|delivery| delivery.place > 0) {
@@ -403,26 +405,24 @@ impl Engine {
         connection: ConnectionKey,
         key: SessionKey,
         id: PacketId,
-        delivery: &Delivery,
+        delivery: &mut Delivery,
     ) {
-        let Some(serial) = self.serial_of(key) else {
+        let Some(durable) = &mut self.durable else {
             return;
         };
-        let is_exact = delivery.qos == QoS::ExactlyOnce;
-        let state = if is_exact {
-            State::AwaitPubRec
-        } else {
-            State::AwaitPubAck
-        };
-        let value = Value::InFlight(state, Some(delivery.clone()));
-        if let Some(durable) = &mut self.durable {
-            durable.is_solid |= is_exact;
-            let key = Key::InFlight(serial, id);
-            durable.journal.put(key, value, Before::Nothing);
+        let session = &self.sessions[key.0 as usize];
+        if !session.is_durable {
+            return;
         }
-        if is_exact {
-            self.gate(connection, Urgency::Now);
+        if delivery.qos == QoS::AtLeastOnce {
+            delivery.place = durable.journal.send(session.serial, id, delivery);
+            return;
         }
+        durable.is_solid = true;
+        let value = Value::InFlight(State::AwaitPubRec, Some(delivery.clone()));
+        let key = Key::InFlight(session.serial, id);
+        durable.journal.put(key, value, Before::Nothing);
+        self.gate(connection, Urgency::Now);
     }
 
     /// PUBREC has come: PUBREL may leave only when that is known for good, or the message might
@@ -444,10 +444,15 @@ impl Engine {
         id: PacketId,
         delivery: Option<&Delivery>,
     ) {
-        if let (Some(serial), Some(durable)) = (self.serial_of(key), &mut self.durable) {
-            let message = delivery.map(|delivery| delivery.message.clone());
-            let key = Key::InFlight(serial, id);
-            durable.journal.delete_some_time(key, message);
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
+        let session = &self.sessions[key.0 as usize];
+        if session.is_durable {
+            let ticket = delivery.map_or(0, |delivery| delivery.place);
+            let message = delivery.map(|delivery| &delivery.message);
+            let key = Key::InFlight(session.serial, id);
+            durable.journal.land(ticket, key, message, false);
         }
     }
 

@@ -174,6 +174,18 @@ fn cannot(path: &Path, error: &StoreError) -> String {
     }
 }
 
+/// Why a damaged store cannot be put aside, and another begun.
+fn cannot_replace(path: &Path, error: &StoreError) -> String {
+    let name = path.display();
+    let why = match error {
+        StoreError::Io(error) => crate::listener::text_of(error),
+        error => error.to_string(),
+    };
+    format!(
+        "parts of the store {name} cannot be read, and it cannot be put aside: {why}. Let the user that the broker runs as write in its folder"
+    )
+}
+
 /// Gives a damaged file another name; returns it.
 fn put_aside(path: &Path) -> std::io::Result<PathBuf> {
     let aside = free_name(path);
@@ -259,7 +271,8 @@ impl Opened {
     ) -> std::io::Result<()> {
         let (mut counts, damaged) = self.read_into(engine, now);
         if damaged > 0 {
-            self.replace(damaged, log).map_err(std::io::Error::other)?;
+            self.replace(damaged, log)
+                .map_err(|error| std::io::Error::other(cannot_replace(&self.path, &error)))?;
             *engine = Engine::new(engine.settings().clone(), now);
             (counts, _) = self.read_into(engine, now);
         }

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 /// A broker's folder with a configuration and, once it has run, a store.
 struct Home {
     folder: TempDir,
+    port: u16,
 }
 
 impl Home {
@@ -24,12 +25,11 @@ impl Home {
     /// One with more lines in its configuration.
     fn with(more: &str) -> Home {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let text = format!(
-            "listener {} 127.0.0.1\nallow_anonymous true\npersistence true\n{more}",
-            free_port()
-        );
+        let port = free_port();
+        let text =
+            format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n{more}");
         std::fs::write(folder.path().join("test.conf"), text).expect("it can be written");
-        Home { folder }
+        Home { folder, port }
     }
 
     fn path(&self) -> PathBuf {
@@ -95,6 +95,51 @@ fn a_store_of_a_newer_form_is_refused_and_left_as_it_is() {
     let expected = "is of form 2, and this broker knows forms up to 1. Start the newer broker";
     assert!(ended.stderr.contains(expected), "{ended:?}");
     assert_eq!(migrate(), None);
+}
+
+#[test]
+fn a_store_whose_version_is_damaged_loses_nothing_else() {
+    // Started by root, it must be able to put the file aside in root's folder.
+    let home = Home::with("user root\n");
+    let client = |tool_name: &str, more: &[&str]| {
+        let port = home.port.to_string();
+        let mut command = Command::new(tool(tool_name));
+        command.args(["-p", &port, "-t", "kept", "-q", "1"]);
+        command.args(more).current_dir(home.folder.path());
+        let ended = Program::of(command).finish();
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.stdout
+    };
+    {
+        let program = home.start();
+        program.expect_stderr(" running\n");
+        client("mqtt-pub", &["-r", "-m", "all of this"]);
+    }
+    {
+        // The first entry: four bytes for the form, four of a checksum.
+        let state = redb::TableDefinition::<&[u8], &[u8]>::new("state");
+        let database = redb::Database::open(home.path()).expect("it opens");
+        let transaction = database.begin_write().expect("it can be written");
+        {
+            let mut state = transaction.open_table(state).expect("it is there");
+            let put = state.insert(&[0][..], &[0, 0, 0, 1, 9, 9, 9, 9][..]);
+            assert!(put.expect("it can be written").is_some());
+        }
+        transaction.commit().expect("it can be written");
+    }
+    {
+        let program = home.start();
+        program.expect_stderr("1 parts of");
+        program.expect_stderr("mosquitto.db.damaged-1");
+        program.expect_stderr(" running\n");
+        let heard = client("mqtt-sub", &["-C", "1", "-W", "20"]);
+        assert_eq!(heard.trim_end(), "all of this");
+    }
+    // The new one is whole.
+    let ended = home.start();
+    ended.expect_stderr(" running\n");
+    drop(ended);
+    assert!(!home.folder.path().join("mosquitto.db.damaged-2").exists());
 }
 
 #[test]

@@ -122,7 +122,7 @@ prepare_runner() {
     cat >"$home/run-tests" <<SH
 #!/usr/bin/env bash
 for try in 1 2; do
-    $(printf %q "$wine") "\$@" 2>&1 | tee "$home/run-tests.said"
+    timeout 1200 $(printf %q "$wine") "\$@" 2>&1 | tee "$home/run-tests.said"
     status=\${PIPESTATUS[0]}
     [ "\$status" != 0 ] || exit 0
     ! grep -q '^test result: ' "$home/run-tests.said" || exit "\$status"
@@ -237,7 +237,9 @@ check_libraries() { # PROGRAM
 pack() {
     step "The zip"
     rm -f "$zip"
-    (cd "$home" && zip -qr9 "$zip" "${folder##*/}")
+    local level=9
+    [ "$profile" = release ] || level=1
+    (cd "$home" && zip -qr"$level" "$zip" "${folder##*/}")
     say "$(du -h "$zip" | cut -f1) $zip"
     (cd "$home" && sha256sum "${zip##*/}" | tee "$zip.sha256")
 }

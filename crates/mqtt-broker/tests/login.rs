@@ -126,7 +126,7 @@ fn the_service_manager_hears_when_ports_are_open_and_that_the_broker_lives() {
         .env("NOTIFY_SOCKET", folder.path("notify"))
         .env("WATCHDOG_USEC", "20000")
         .stderr(std::process::Stdio::null());
-    let mut child = command.spawn().expect("the program starts");
+    let mut child = mqtt_testkit::program::spawn(&mut command).expect("the program starts");
     let hear = || {
         let mut heard = [0; 40];
         let count = socket.recv(&mut heard).expect("a message in time");
@@ -162,7 +162,7 @@ fn root_gives_up_its_rights_when_everything_is_open() {
     command
         .env_remove("PUID")
         .stderr(std::process::Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
+    let mut child = mqtt_testkit::program::spawn(&mut command).expect("the program starts");
     let stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
     let mut lines = std::io::BufRead::lines(stderr).map(|line| line.expect("text"));
     assert!(lines.any(|line| line.contains(" as user: nobody.")));

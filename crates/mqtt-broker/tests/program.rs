@@ -1,5 +1,6 @@
 //! Runs the built program in an empty folder.
 
+use mqtt_testkit::program::spawn;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -46,20 +47,19 @@ impl Folder {
 
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output();
-        Ended::from(output.expect("the program can be started"))
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = spawn(&mut command).expect("the program can be started");
+        Ended::from(child.wait_with_output().expect("the program ends"))
     }
 }
 
 impl Folder {
     /// Starts the program and reads what it says.
     pub fn start(&self, arguments: &[&str]) -> Started {
-        let mut child = self
-            .command(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program can be started");
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = spawn(&mut command).expect("the program can be started");
         let (said, hears) = channel();
         let streams: [Box<dyn Read + Send>; 2] = [
             Box::new(child.stdout.take().expect("a pipe")),

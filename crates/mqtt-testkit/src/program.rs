@@ -1,7 +1,7 @@
 //! A built program at work: its arguments, its input, its output as it comes, its end.
 
 use std::ffi::OsStr;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -54,6 +54,22 @@ impl Stream {
     }
 }
 
+/// Starts a command, under Wine more than once: there a start fails now and then with "Internal error", before
+/// anything of the program has run.
+///
+/// # Errors
+/// It cannot be started.
+pub fn spawn(command: &mut Command) -> io::Result<Child> {
+    const INTERNAL_ERROR: i32 = 1359;
+    let mut again = 3;
+    loop {
+        match command.spawn() {
+            Err(error) if again > 0 && error.raw_os_error() == Some(INTERNAL_ERROR) => again -= 1,
+            outcome => return outcome,
+        }
+    }
+}
+
 /// A running program; it is killed when dropped.
 #[derive(Debug)]
 pub struct Program {
@@ -83,10 +99,8 @@ impl Program {
         path: impl AsRef<OsStr>,
         arguments: impl IntoIterator<Item = A>,
     ) -> Program {
-        let mut child = command(path, arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program was built");
+        let mut child =
+            spawn(command(path, arguments).stdout(Stdio::piped())).expect("the program was built");
         let stdout = child.stdout.take().map(Stream::follow);
         Program::around(child, stdout)
     }
@@ -99,10 +113,8 @@ impl Program {
         path: impl AsRef<OsStr>,
         arguments: impl IntoIterator<Item = A>,
     ) -> Program {
-        let mut child = command(path, arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program was built");
+        let mut child =
+            spawn(command(path, arguments).stdout(Stdio::piped())).expect("the program was built");
         drop(child.stdout.take());
         Program::around(child, None)
     }
@@ -112,12 +124,12 @@ impl Program {
     /// # Panics
     /// If it cannot be started.
     pub fn of(mut command: Command) -> Program {
-        let mut child = command
+        command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+            .stderr(Stdio::piped());
+        let mut child =
+            spawn(&mut command).unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let stdout = child.stdout.take().map(Stream::follow);
         Program::around(child, stdout)
     }

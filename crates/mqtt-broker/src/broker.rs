@@ -476,12 +476,17 @@ impl Core {
             self.engine.open_gates();
             storage.look(&mut self.engine);
         }
+        let mut has_own = false;
         while let Some(key) = self.engine.poll_dirty() {
-            let waker = self.wakers.get(key.0 as usize).and_then(Option::as_ref);
-            match waker {
-                Some(waker) => waker.wake_by_ref(),
-                None => debug_assert!(current != Some(key), "a task at work has a waker"),
+            if current == Some(key) {
+                has_own = true;
+            } else {
+                self.wake(key);
             }
+        }
+        if let Some(key) = current.filter(|_| has_own) {
+            // What has come for others leaves before it is acknowledged.
+            self.wake(key);
         }
         while let Some(login) = self.engine.poll_login() {
             self.check_login(login);
@@ -491,6 +496,12 @@ impl Core {
                 self.log.write(level, &text);
             }
             self.wake_keeper();
+        }
+    }
+
+    fn wake(&self, key: ConnectionKey) {
+        if let Some(waker) = self.wakers.get(key.0 as usize).and_then(Option::as_ref) {
+            waker.wake_by_ref();
         }
     }
 

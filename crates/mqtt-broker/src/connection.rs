@@ -38,6 +38,7 @@ where
         key,
         inbox: BytesMut::new(),
         is_held: false,
+        wants_turn: false,
         layers,
         state: State::Open,
     });
@@ -73,6 +74,8 @@ struct Driver<S> {
     inbox: BytesMut,
     /// Whether whole packets may lie in the inbox, which had to wait.
     is_held: bool,
+    /// Whether it goes on without waiting for anything, after the others had their turn.
+    wants_turn: bool,
     layers: Layers,
     state: State,
 }
@@ -94,6 +97,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
             core.remember_waker(this.key, cx.waker());
             let end = this.poll_connection(core, cx);
             core.settle(Some(this.key));
+            if std::mem::take(&mut this.wants_turn) {
+                // Last: what came for others leaves before it is acknowledged here.
+                cx.waker().wake_by_ref();
+            }
             end
         });
         let end = ready!(end);
@@ -137,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         if std::mem::take(&mut self.is_held) {
             self.take_held(core);
-            cx.waker().wake_by_ref();
+            self.wants_turn = true;
             return Poll::Pending;
         }
         match self.poll_read(core, cx) {
@@ -146,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Poll::Ready(Err(error)) => Poll::Ready(End::Failed(error)),
             Poll::Ready(Ok(_)) => {
                 // Others have their turn before this one reads again, and its answers leave then.
-                cx.waker().wake_by_ref();
+                self.wants_turn = true;
                 Poll::Pending
             }
         }

@@ -4,17 +4,24 @@ use crate::arrival;
 use crate::broker::{Core, Shared};
 use crate::listener::{Door, DoorSocket};
 use crate::log::Line;
-use mqtt_net::Socket;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
+
+#[cfg(not(unix))]
+pub(crate) use other::{Newcomer, TcpDoor};
+#[cfg(unix)]
+pub(crate) use unix::{Newcomer, TcpDoor};
 
 /// How soon a door that got no socket tries again. Clients wait in the system's queue meanwhile.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// Whether a socket has what its listener was told about Nagle's algorithm (see `listener/tcp.rs`).
 const INHERITS_NODELAY: bool = cfg!(target_os = "linux");
+
+/// So many connections are let in before those that are in have their turn.
+const ROW: usize = 16;
 
 /// Lets connections in through a door until the task is aborted, which closes the door.
 ///
@@ -25,15 +32,22 @@ pub(crate) fn start(shared: &Arc<Shared>, door: Door) -> io::Result<JoinHandle<(
     let listener = door.listener;
     match door.socket {
         DoorSocket::Tcp(socket) => {
-            let socket = tokio::net::TcpListener::from_std(socket)?;
+            let socket = TcpDoor::new(socket)?;
             Ok(tokio::spawn(accept_tcp(shared, socket, listener)))
         }
         #[cfg(unix)]
         DoorSocket::Unix(mut door) => {
-            let socket = door.take_listener()?;
+            let socket = unix::Doorway::unix(door.take_listener()?)?;
             Ok(tokio::spawn(async move {
                 let address = format!("{}:0", door.path.display());
-                accept_unix(shared, socket, &address, listener).await;
+                let mut row = 0;
+                loop {
+                    let accepted = socket
+                        .accept()
+                        .await
+                        .map(|newcomer| (newcomer, address.clone()));
+                    take(&shared, accepted, listener, &mut row).await;
+                }
             }))
         }
         #[cfg(not(unix))]
@@ -41,37 +55,33 @@ pub(crate) fn start(shared: &Arc<Shared>, door: Door) -> io::Result<JoinHandle<(
     }
 }
 
-async fn accept_tcp(shared: Arc<Shared>, door: tokio::net::TcpListener, listener: usize) {
+async fn accept_tcp(shared: Arc<Shared>, door: TcpDoor, listener: usize) {
+    let mut row = 0;
     loop {
-        match door.accept().await {
-            Ok((socket, address)) => {
-                if !INHERITS_NODELAY {
-                    let _ = socket.set_nodelay(true);
-                }
-                let address = format!("{}:{}", address.ip(), address.port());
-                let gate = shared.gate(listener);
-                arrival::open(&shared, Socket::Tcp(socket), address, gate).await;
-            }
-            Err(error) => pause_after(&shared, &error).await,
-        }
+        let accepted = door.accept().await;
+        let accepted = accepted
+            .map(|(newcomer, address)| (newcomer, format!("{}:{}", address.ip(), address.port())));
+        take(&shared, accepted, listener, &mut row).await;
     }
 }
 
-#[cfg(unix)]
-async fn accept_unix(
-    shared: Arc<Shared>,
-    door: tokio::net::UnixListener,
-    address: &str,
+/// Takes in who was accepted.
+async fn take(
+    shared: &Arc<Shared>,
+    accepted: io::Result<(Newcomer, String)>,
     listener: usize,
+    row: &mut usize,
 ) {
-    loop {
-        match door.accept().await {
-            Ok((socket, _)) => {
-                let gate = shared.gate(listener);
-                arrival::open(&shared, Socket::Unix(socket), address.into(), gate).await;
-            }
-            Err(error) => pause_after(&shared, &error).await,
+    match accepted {
+        Ok((newcomer, address)) => {
+            let gate = shared.gate(listener);
+            arrival::open(shared, newcomer, address, gate).await;
         }
+        Err(error) => pause_after(shared, &error).await,
+    }
+    *row += 1;
+    if row.is_multiple_of(ROW) {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -89,5 +99,136 @@ async fn pause_after(shared: &Shared, error: &io::Error) {
             shared.log(Line::OutOfSockets);
         }
         tokio::time::sleep(RETRY).await;
+    }
+}
+
+#[cfg(not(unix))]
+mod other {
+    //! Each connection is watched by the runtime, and has a task.
+
+    use crate::broker::Shared;
+    use crate::connection::{self, Layers};
+    use crate::connection_state::ConnectionKey;
+    use mqtt_net::Socket;
+    use std::io;
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    pub(crate) struct TcpDoor(tokio::net::TcpListener);
+
+    impl TcpDoor {
+        pub(crate) fn new(listener: std::net::TcpListener) -> io::Result<TcpDoor> {
+            tokio::net::TcpListener::from_std(listener).map(TcpDoor)
+        }
+
+        pub(crate) async fn accept(&self) -> io::Result<(Newcomer, SocketAddr)> {
+            let (socket, address) = self.0.accept().await?;
+            let _ = socket.set_nodelay(true);
+            Ok((Newcomer(socket), address))
+        }
+    }
+
+    /// A connection that was just accepted.
+    pub(crate) struct Newcomer(tokio::net::TcpStream);
+
+    impl Newcomer {
+        /// Has a connection served that speaks MQTT from its first byte on.
+        pub(crate) fn serve(self, shared: &Arc<Shared>, key: ConnectionKey) {
+            connection::spawn(shared, self.0, key, Layers::None);
+        }
+
+        /// The socket as the runtime watches it.
+        ///
+        /// # Errors
+        /// None here.
+        pub(crate) fn into_socket(self) -> io::Result<Socket> {
+            Ok(Socket::Tcp(self.0))
+        }
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    //! A plain connection joins the crowd; only where something lies in between it is watched by the runtime.
+
+    use super::INHERITS_NODELAY;
+    use crate::broker::Shared;
+    use crate::connection_state::ConnectionKey;
+    use crate::crowd;
+    use mio::net::{TcpListener, UnixListener};
+    use mqtt_net::Socket;
+    use std::io;
+    use std::net::SocketAddr;
+    use std::os::fd::AsRawFd;
+    use std::sync::Arc;
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+
+    /// A socket that listens.
+    pub(crate) struct Doorway<L: AsRawFd>(AsyncFd<L>);
+
+    pub(crate) type TcpDoor = Doorway<TcpListener>;
+
+    impl Doorway<TcpListener> {
+        pub(crate) fn new(listener: std::net::TcpListener) -> io::Result<Self> {
+            let listener = TcpListener::from_std(listener);
+            crowd::watched(listener).map(Doorway)
+        }
+
+        pub(crate) async fn accept(&self) -> io::Result<(Newcomer, SocketAddr)> {
+            let (socket, address) = self
+                .0
+                .async_io(Interest::READABLE, TcpListener::accept)
+                .await?;
+            if !INHERITS_NODELAY {
+                let _ = socket.set_nodelay(true);
+            }
+            Ok((Newcomer::Tcp(socket.into()), address))
+        }
+    }
+
+    impl Doorway<UnixListener> {
+        pub(crate) fn unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+            let listener = UnixListener::from_std(listener);
+            crowd::watched(listener).map(Doorway)
+        }
+
+        pub(crate) async fn accept(&self) -> io::Result<Newcomer> {
+            let (socket, _) = self
+                .0
+                .async_io(Interest::READABLE, UnixListener::accept)
+                .await?;
+            Ok(Newcomer::Unix(socket.into()))
+        }
+    }
+
+    /// A connection that was just accepted.
+    pub(crate) enum Newcomer {
+        Tcp(std::net::TcpStream),
+        Unix(std::os::unix::net::UnixStream),
+    }
+
+    impl Newcomer {
+        /// Has a connection served that speaks MQTT from its first byte on.
+        pub(crate) fn serve(self, shared: &Arc<Shared>, key: ConnectionKey) {
+            let socket = match self {
+                Newcomer::Tcp(socket) => socket.into(),
+                Newcomer::Unix(socket) => socket.into(),
+            };
+            crowd::join(shared, socket, key);
+        }
+
+        /// The socket as the runtime watches it.
+        ///
+        /// # Errors
+        /// The runtime cannot watch it.
+        pub(crate) fn into_socket(self) -> io::Result<Socket> {
+            match self {
+                Newcomer::Tcp(socket) => tokio::net::TcpStream::from_std(socket).map(Socket::Tcp),
+                Newcomer::Unix(socket) => {
+                    tokio::net::UnixStream::from_std(socket).map(Socket::Unix)
+                }
+            }
+        }
     }
 }

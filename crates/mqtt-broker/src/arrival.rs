@@ -3,6 +3,7 @@
 //! The engine knows it all the time, so its limits and its patience hold for what is not yet MQTT,
 //! too: whoever does not finish a handshake in time is closed like one that sends no CONNECT.
 
+use crate::accept::Newcomer;
 use crate::broker::Shared;
 use crate::connection::{self, Layers};
 use crate::connection_state::ConnectionKey;
@@ -20,7 +21,12 @@ use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Takes a connection in. `address` is its other end, as in the log.
-pub(crate) async fn open(shared: &Arc<Shared>, socket: Socket, address: String, gate: Arc<Gate>) {
+pub(crate) async fn open(
+    shared: &Arc<Shared>,
+    newcomer: Newcomer,
+    address: String,
+    gate: Arc<Gate>,
+) {
     if shared.with(|core| core.engine.is_full(gate.listener)) {
         // Clients that have just closed make room first.
         tokio::task::yield_now().await;
@@ -33,18 +39,13 @@ pub(crate) async fn open(shared: &Arc<Shared>, socket: Socket, address: String, 
         return;
     };
     if gate.is_open() {
-        serve(shared, socket, key);
-    } else {
-        tokio::spawn(pass(shared.clone(), socket, key, gate));
+        return newcomer.serve(shared, key);
     }
-}
-
-/// Starts the driver of a connection that now speaks MQTT. A plain socket needs no indirection.
-fn serve(shared: &Arc<Shared>, socket: Socket, key: ConnectionKey) {
-    match socket {
-        Socket::Tcp(socket) => connection::spawn(shared, socket, key, Layers::None),
-        #[cfg(unix)]
-        Socket::Unix(socket) => connection::spawn(shared, socket, key, Layers::None),
+    match newcomer.into_socket() {
+        Ok(socket) => {
+            tokio::spawn(pass(shared.clone(), socket, key, gate));
+        }
+        Err(error) => shared.with(|core| core.close(key, Some(&text_of(&error)))),
     }
 }
 
@@ -130,7 +131,7 @@ async fn while_open<T>(
     let mut work = std::pin::pin!(work);
     std::future::poll_fn(|cx| {
         let is_closing = shared.with(|core| {
-            core.remember_waker(key, cx.waker());
+            core.runners.remember(key, cx.waker());
             core.engine.is_closing(key)
         });
         if is_closing {

@@ -8,6 +8,7 @@ mod tokens;
 use crate::config::{Config, Faults, Loaded};
 use crate::connection;
 use crate::connection_state::ConnectionKey;
+use crate::crowd::{self, Runners};
 use crate::engine::Engine;
 use crate::gate::Gate;
 use crate::listener::{self, Door, StartError};
@@ -184,6 +185,7 @@ impl Broker {
         });
         let ending = Arc::new(Notify::new());
         let tending = tokio::spawn(storage::tend(shared.clone(), outcomes, ending.clone()));
+        crowd::start(&shared)?;
         let mut doors = doors::Doors::start(&shared, doors)?;
         let keeper = tokio::spawn(keep(shared.clone()));
         let (answers, answered) = unbounded_channel();
@@ -300,8 +302,8 @@ pub(crate) struct Core {
     /// When the log last heard that there are no more sockets.
     complained: Option<Instant>,
     clock: Clock,
-    /// The tasks of the connections, by key.
-    wakers: Vec<Option<Waker>>,
+    /// Who looks after the connections.
+    pub(crate) runners: Runners,
     /// The task that keeps the time and writes the log.
     keeper: Option<Waker>,
     is_keeper_awake: bool,
@@ -356,7 +358,7 @@ impl Core {
             tokens: Tokens::default(),
             complained: None,
             clock,
-            wakers: Vec::new(),
+            runners: Runners::default(),
             keeper: None,
             is_keeper_awake: false,
             checks: PasswordChecks::default(),
@@ -418,17 +420,6 @@ impl Core {
         is_due
     }
 
-    pub(crate) fn remember_waker(&mut self, key: ConnectionKey, waker: &Waker) {
-        let at = key.0 as usize;
-        if self.wakers.len() <= at {
-            self.wakers.resize(at + 1, None);
-        }
-        match &mut self.wakers[at] {
-            Some(known) if known.will_wake(waker) => {}
-            place => *place = Some(waker.clone()),
-        }
-    }
-
     /// Hands bytes to the engine; how many of them it has used.
     pub(crate) fn receive(
         &mut self,
@@ -447,9 +438,7 @@ impl Core {
 
     /// A socket is closed.
     pub(crate) fn close(&mut self, key: ConnectionKey, error: Option<&str>) {
-        if let Some(waker) = self.wakers.get_mut(key.0 as usize) {
-            *waker = None;
-        }
+        self.runners.forget(key);
         self.engine.handle_closed(self.clock.now(), key, error);
         self.settle(None);
     }
@@ -481,12 +470,12 @@ impl Core {
             if current == Some(key) {
                 has_own = true;
             } else {
-                self.wake(key);
+                self.runners.wake(key);
             }
         }
         if let Some(key) = current.filter(|_| has_own) {
             // What has come for others leaves before it is acknowledged.
-            self.wake(key);
+            self.runners.wake(key);
         }
         while let Some(login) = self.engine.poll_login() {
             self.check_login(login);
@@ -496,12 +485,6 @@ impl Core {
                 self.log.write(level, &text);
             }
             self.wake_keeper();
-        }
-    }
-
-    fn wake(&self, key: ConnectionKey) {
-        if let Some(waker) = self.wakers.get(key.0 as usize).and_then(Option::as_ref) {
-            waker.wake_by_ref();
         }
     }
 

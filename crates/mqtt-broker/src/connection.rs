@@ -32,15 +32,9 @@ pub(crate) fn spawn<S>(shared: &Arc<Shared>, socket: S, key: ConnectionKey, laye
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    tokio::spawn(Driver {
+    tokio::spawn(Task {
         shared: shared.clone(),
-        socket,
-        key,
-        inbox: BytesMut::new(),
-        is_held: false,
-        wants_turn: false,
-        layers,
-        state: State::Open,
+        driver: Driver::new(socket, key, layers),
     });
 }
 
@@ -66,9 +60,15 @@ enum State {
     Lingering(Pin<Box<Sleep>>),
 }
 
-struct Driver<S> {
+/// A connection that is driven by a task of its own.
+struct Task<S> {
     shared: Arc<Shared>,
-    socket: S,
+    driver: Driver<S>,
+}
+
+/// What drives a connection, turn by turn.
+pub(crate) struct Driver<S> {
+    pub(crate) socket: S,
     key: ConnectionKey,
     /// The beginning of a packet.
     inbox: BytesMut,
@@ -81,38 +81,61 @@ struct Driver<S> {
 }
 
 /// Why the loop of a connection stops.
-enum End {
+pub(crate) enum End {
     /// Both sides are done, or the client has closed.
     Closed,
     Failed(io::Error),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Task<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let shared = this.shared.clone();
+        let key = this.driver.key;
         let end = shared.with(|core| {
-            core.remember_waker(this.key, cx.waker());
-            let end = this.poll_connection(core, cx);
-            core.settle(Some(this.key));
-            if std::mem::take(&mut this.wants_turn) {
-                // Last: what came for others leaves before it is acknowledged here.
-                cx.waker().wake_by_ref();
-            }
-            end
+            core.runners.remember(key, cx.waker());
+            this.driver.poll_turn(core, cx)
         });
         let end = ready!(end);
         shared.with(|core| match end {
-            End::Closed => core.close(this.key, None),
-            End::Failed(error) => core.close(this.key, Some(&text_of(&error))),
+            End::Closed => core.close(key, None),
+            End::Failed(error) => core.close(key, Some(&text_of(&error))),
         });
         Poll::Ready(())
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    pub(crate) fn new(socket: S, key: ConnectionKey, layers: Layers) -> Driver<S> {
+        Driver {
+            socket,
+            key,
+            inbox: BytesMut::new(),
+            is_held: false,
+            wants_turn: false,
+            layers,
+            state: State::Open,
+        }
+    }
+
+    /// Whether it is on its way to its end, for which it has some time.
+    pub(crate) fn is_ending(&self) -> bool {
+        !matches!(self.state, State::Open)
+    }
+
+    /// Does what can be done now, and passes on what it means for others.
+    pub(crate) fn poll_turn(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<End> {
+        let end = self.poll_connection(core, cx);
+        core.settle(Some(self.key));
+        if std::mem::take(&mut self.wants_turn) {
+            // Last: what came for others leaves before it is acknowledged here.
+            core.runners.wake(self.key);
+        }
+        end
+    }
+
     /// Does what can be done now: writes what is due, then reads once, then writes the answers.
     fn poll_connection(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<End> {
         if let State::Unwritable(..) = self.state {
@@ -222,7 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Goes on with the end of a connection that the engine has closed.
     fn poll_ending(&mut self, core: &Core, cx: &mut Context<'_>, is_written: bool) -> Poll<End> {
-        if matches!(self.state, State::Open) {
+        if !self.is_ending() {
             if !core.engine.is_closing(self.key) {
                 return Poll::Pending;
             }

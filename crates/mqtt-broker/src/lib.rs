@@ -20,6 +20,7 @@ pub mod auth;
 mod broker;
 mod connection;
 mod connection_state;
+mod crowd;
 pub mod engine;
 mod gate;
 mod http;

@@ -49,9 +49,9 @@ mod some {
         }
 
         /// The socket; the door itself is kept to remove the file.
-        pub(crate) fn take_listener(&mut self) -> io::Result<tokio::net::UnixListener> {
+        pub(crate) fn take_listener(&mut self) -> io::Result<UnixListener> {
             let gone = || io::Error::from(io::ErrorKind::NotConnected);
-            tokio::net::UnixListener::from_std(self.listener.take().ok_or_else(gone)?)
+            self.listener.take().ok_or_else(gone)
         }
     }
 

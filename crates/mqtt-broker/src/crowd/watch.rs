@@ -1,0 +1,367 @@
+//! The task of the crowd: an epoll (or kqueue) of its own, which the runtime watches as if it were
+//! one socket.
+
+use super::Runner;
+use crate::broker::{Core, Shared};
+use crate::connection::{Driver, End, Layers};
+use crate::connection_state::ConnectionKey;
+use crate::listener::text_of;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll as Watch, Token};
+use socket2::Socket;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, RawFd};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// So many events are fetched at a time.
+const EVENTS: usize = 1024;
+
+/// After so many turns new events are fetched, and the broker's other tasks have their turn.
+const TURNS: usize = 256;
+
+/// Begins to look after sockets.
+///
+/// # Errors
+/// The system has no more resources for it.
+pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<()> {
+    let task = CrowdTask {
+        shared: shared.clone(),
+        watch: watched(Watched(Watch::new()?))?,
+        events: Events::with_capacity(EVENTS),
+        members: Vec::new(),
+        alarms: Arc::default(),
+    };
+    tokio::spawn(task);
+    Ok(())
+}
+
+/// Has the runtime tell when something can be read from: `source` owns its descriptor, and closes
+/// it when it is dropped, not before.
+///
+/// # Errors
+/// The runtime cannot watch it.
+pub(crate) fn watched<T: AsRawFd>(source: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: only types that own their descriptor for as long as they exist are handed in.
+    #[allow(unsafe_code)]
+    let watched = unsafe { AsyncFd::register_with_interest(source, tokio::io::Interest::READABLE) };
+    Ok(watched?)
+}
+
+/// Takes in a socket that speaks MQTT from its first byte on, and never blocks.
+pub(crate) fn join(shared: &Shared, socket: Socket, key: ConnectionKey) {
+    shared.with(|core| {
+        core.runners.seats.push((key, socket));
+        *core.runners.runner(key) = Runner::Crowd { has_turn: false };
+        core.runners.wake(key);
+    });
+}
+
+/// What epoll is for the runtime: something that can be read from when there are events.
+struct Watched(Watch);
+
+impl AsRawFd for Watched {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+struct CrowdTask {
+    shared: Arc<Shared>,
+    watch: AsyncFd<Watched>,
+    events: Events,
+    /// By connection key.
+    members: Vec<Option<Driver<PlainSocket>>>,
+    alarms: Arc<Alarms>,
+}
+
+impl Future for CrowdTask {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let shared = this.shared.clone();
+        let is_busy = shared.with(|core| {
+            this.listen(core, cx);
+            for _ in 0..TURNS {
+                let Some(key) = core.runners.turns.pop_front() else {
+                    break;
+                };
+                this.give_turn(core, key);
+            }
+            core.runners.is_awake = !core.runners.turns.is_empty();
+            core.runners.is_awake
+        });
+        if is_busy {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl CrowdTask {
+    /// Finds out who is to have a turn: who has come, whose socket is ready, whose time is over.
+    fn listen(&mut self, core: &mut Core, cx: &mut Context<'_>) {
+        let task = cx.waker();
+        if !core
+            .runners
+            .task
+            .as_ref()
+            .is_some_and(|known| known.will_wake(task))
+        {
+            core.runners.task = Some(task.clone());
+            self.alarms.with(|alarms| alarms.task = Some(task.clone()));
+        }
+        core.runners.is_awake = true;
+        for (key, socket) in std::mem::take(&mut core.runners.seats) {
+            self.seat(core, key, socket);
+        }
+        for key in self.alarms.with(|alarms| std::mem::take(&mut alarms.due)) {
+            core.runners.wake(key);
+        }
+        // A busy crowd does not wait for the runtime to look again.
+        if !core.runners.turns.is_empty() {
+            self.fetch_events(core);
+        }
+        // Until it says that there is nothing, the runtime does not remember whom to wake.
+        while let Poll::Ready(found) = self.watch.poll_read_ready_mut(cx) {
+            let Ok(mut found) = found else { break };
+            found.clear_ready();
+            self.fetch_events(core);
+        }
+    }
+
+    fn fetch_events(&mut self, core: &mut Core) {
+        loop {
+            let watch = &mut self.watch.get_mut().0;
+            if let Err(error) = watch.poll(&mut self.events, Some(Duration::ZERO)) {
+                if error.kind() == io::ErrorKind::Interrupted {
+                    continue;
+                }
+                return;
+            }
+            let mut count = 0;
+            for event in &self.events {
+                count += 1;
+                let at = event.token().0;
+                let Some(Some(driver)) = self.members.get_mut(at) else {
+                    continue;
+                };
+                driver.socket.note(event);
+                if let Ok(key) = u32::try_from(at) {
+                    core.runners.wake(ConnectionKey(key));
+                }
+            }
+            if count < EVENTS {
+                return;
+            }
+        }
+    }
+
+    fn seat(&mut self, core: &mut Core, key: ConnectionKey, socket: Socket) {
+        let (at, fd) = (key.0 as usize, socket.as_raw_fd());
+        let registry = self.watch.get_ref().0.registry();
+        if let Err(error) = registry.register(&mut SourceFd(&fd), Token(at), Interest::READABLE) {
+            return core.close(key, Some(&text_of(&error)));
+        }
+        if self.members.len() <= at {
+            self.members.resize_with(at + 1, || None);
+        }
+        self.members[at] = Some(Driver::new(PlainSocket::new(socket), key, Layers::None));
+        core.runners.wake(key);
+    }
+
+    fn give_turn(&mut self, core: &mut Core, key: ConnectionKey) {
+        if let Runner::Crowd { has_turn } = core.runners.runner(key) {
+            *has_turn = false;
+        }
+        let Some(Some(driver)) = self.members.get_mut(key.0 as usize) else {
+            return;
+        };
+        // Only a connection at its end has a time limit here, and needs to be woken by it.
+        let was_ending = driver.is_ending();
+        let waker = if was_ending {
+            self.alarms.waker(key)
+        } else {
+            Waker::noop().clone()
+        };
+        let end = driver.poll_turn(core, &mut Context::from_waker(&waker));
+        if end.is_pending() {
+            if driver.is_ending() && !was_ending {
+                core.runners.wake(key);
+            }
+            if driver.socket.wants_room() {
+                let fd = driver.socket.socket.as_raw_fd();
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                let registry = self.watch.get_ref().0.registry();
+                if registry
+                    .reregister(&mut SourceFd(&fd), Token(key.0 as usize), interest)
+                    .is_ok()
+                {
+                    return;
+                }
+            } else {
+                return;
+            }
+        }
+        let driver = self.members[key.0 as usize].take();
+        let error = match end {
+            Poll::Ready(End::Failed(error)) => Some(text_of(&error)),
+            _ => None,
+        };
+        core.close(key, error.as_deref());
+        drop(driver);
+    }
+}
+
+/// Wakes members by the runtime's clock.
+#[derive(Default)]
+struct Alarms(Mutex<AlarmsInner>);
+
+#[derive(Default)]
+struct AlarmsInner {
+    due: Vec<ConnectionKey>,
+    task: Option<Waker>,
+}
+
+impl Alarms {
+    fn with<R>(&self, work: impl FnOnce(&mut AlarmsInner) -> R) -> R {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn waker(self: &Arc<Self>, key: ConnectionKey) -> Waker {
+        let alarms = self.clone();
+        Arc::new(Alarm { alarms, key }).into()
+    }
+}
+
+struct Alarm {
+    alarms: Arc<Alarms>,
+    key: ConnectionKey,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        let task = self.alarms.with(|alarms| {
+            alarms.due.push(self.key);
+            alarms.task.clone()
+        });
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+}
+
+/// A socket that never blocks. What it is ready for is known from events, so that no call is made
+/// in vain; who has to wait is given a turn when that changes.
+struct PlainSocket {
+    socket: Socket,
+    is_readable: bool,
+    /// The other side has closed, or the connection is broken: whatever is to be read can be.
+    has_ended: bool,
+    is_writable: bool,
+    /// Whether events tell when it can be written to again: before it was full, nobody asked.
+    is_watched_for_room: bool,
+}
+
+impl PlainSocket {
+    fn new(socket: Socket) -> PlainSocket {
+        PlainSocket {
+            socket,
+            is_readable: false,
+            has_ended: false,
+            is_writable: true,
+            is_watched_for_room: false,
+        }
+    }
+
+    fn note(&mut self, event: &mio::event::Event) {
+        self.has_ended |= event.is_read_closed() || event.is_error();
+        self.is_readable |= event.is_readable() || self.has_ended;
+        self.is_writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+    }
+
+    /// Whether it is full, and events are to tell when it no longer is; asked once.
+    fn wants_room(&mut self) -> bool {
+        !self.is_writable && !std::mem::replace(&mut self.is_watched_for_room, true)
+    }
+
+    fn write(&mut self, write: impl Fn(&Socket) -> io::Result<usize>) -> Poll<io::Result<usize>> {
+        while self.is_writable {
+            match write(&self.socket) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_writable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return Poll::Ready(result),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl AsyncRead for PlainSocket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        while this.is_readable {
+            // SAFETY: the system only writes into it.
+            #[allow(unsafe_code)]
+            let room = unsafe { buffer.unfilled_mut() };
+            let size = room.len();
+            match this.socket.recv(room) {
+                Ok(count) => {
+                    // SAFETY: the system has written so many bytes.
+                    #[allow(unsafe_code)]
+                    unsafe {
+                        buffer.assume_init(count);
+                    }
+                    buffer.advance(count);
+                    // Less than there was room for is all that there was.
+                    this.is_readable = this.has_ended || count == size;
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => this.is_readable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for PlainSocket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.write(|socket| socket.send(bytes))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(|socket| socket.send_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.socket.shutdown(std::net::Shutdown::Write))
+    }
+}

@@ -17,9 +17,6 @@ pub(crate) use unix::{Newcomer, TcpDoor};
 /// How soon a door that got no socket tries again. Clients wait in the system's queue meanwhile.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Whether a socket has what its listener was told about Nagle's algorithm (see `listener/tcp.rs`).
-const INHERITS_NODELAY: bool = cfg!(target_os = "linux");
-
 /// So many connections are let in before those that are in have their turn.
 const ROW: usize = 16;
 
@@ -151,7 +148,6 @@ mod other {
 mod unix {
     //! A plain connection joins the crowd; only where something lies in between it is watched by the runtime.
 
-    use super::INHERITS_NODELAY;
     use crate::broker::Shared;
     use crate::connection_state::ConnectionKey;
     use crate::crowd;
@@ -163,6 +159,9 @@ mod unix {
     use std::sync::Arc;
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
+
+    /// Whether a socket has what its listener was told about Nagle's algorithm (see `listener/tcp.rs`).
+    const INHERITS_NODELAY: bool = cfg!(target_os = "linux");
 
     /// A socket that listens.
     pub(crate) struct Doorway<L: AsRawFd>(AsyncFd<L>);

@@ -59,6 +59,8 @@ pub struct Connection {
     pub is_paused: bool,
     /// Whether its client has sent DISCONNECT.
     pub has_left: bool,
+    /// Whether the timer that was set for its CONNECT is the one that watches its keep alive.
+    pub waits_for_connect_timer: bool,
     /// How it keeps up itself.
     pub pace: Pace,
     /// When the last packet came.

@@ -278,6 +278,7 @@ impl Engine {
             is_dirty: false,
             is_paused: false,
             has_left: false,
+            waits_for_connect_timer: false,
             pace: congestion::Pace::Even,
             last_heard: now,
             grace_ms: 0,

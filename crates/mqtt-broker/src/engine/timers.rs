@@ -13,7 +13,8 @@ use std::collections::BinaryHeap;
 /// heap before its time, a timer that has lost its meaning does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// CONNECT should have come (connection, its serial).
+    /// CONNECT should have come; if it has, it may be time to look when the client was heard last
+    /// (connection, its serial).
     Connect(ConnectionKey, u64),
     /// Look when a client was heard last (connection, its serial).
     KeepAlive(ConnectionKey, u64),
@@ -65,7 +66,8 @@ impl Engine {
         match timer {
             Timer::Connect(key, serial) => {
                 self.connection_is(key, serial)
-                    && matches!(self.connection(key).stage, Stage::Greeting | Stage::Asking)
+                    && (self.connection(key).waits_for_connect_timer
+                        || matches!(self.connection(key).stage, Stage::Greeting | Stage::Asking))
             }
             Timer::KeepAlive(key, serial) | Timer::Patience(key, serial) => {
                 self.connection_is(key, serial)
@@ -114,12 +116,20 @@ impl Engine {
         self.arm(at, Timer::Refusal(key, serial));
     }
 
+    /// From now on a client must be heard. The timer that has waited for its CONNECT does for the
+    /// beginning, unless it is too late: one timer for each client is enough.
     pub(super) fn arm_keep_alive(&mut self, now: Time, key: ConnectionKey) {
-        let connection = self.connection(key);
-        if connection.grace_ms > 0 {
-            let at = Time(now.0 + u64::from(connection.grace_ms));
-            self.arm(at, Timer::KeepAlive(key, connection.serial));
+        let limit = self.settings.connect_timeout;
+        let connection = self.connection_mut(key);
+        let (grace, serial) = (u64::from(connection.grace_ms), connection.serial);
+        if grace == 0 {
+            return;
         }
+        if grace >= u64::from(limit) * 1000 {
+            connection.waits_for_connect_timer = true;
+            return;
+        }
+        self.arm(Time(now.0 + grace), Timer::KeepAlive(key, serial));
     }
 
     /// An absent client's will and session get their time.
@@ -161,6 +171,10 @@ impl Engine {
             return;
         }
         match timer {
+            Timer::Connect(key, _) if self.connection(key).waits_for_connect_timer => {
+                self.connection_mut(key).waits_for_connect_timer = false;
+                self.check_keep_alive(now, key);
+            }
             Timer::Connect(key, _) => self.close(now, key, Close::silent(Ending::Timeout)),
             Timer::Refusal(key, serial) => self.handle_refusal(now, key, serial),
             Timer::KeepAlive(key, _) => self.check_keep_alive(now, key),

@@ -1,7 +1,9 @@
 //! The broker from its first line to its last.
 
 use crate::program::{Folder, free_port};
-use std::net::TcpListener;
+use mqtt_proto::{Ack, Packet, QoS, Version};
+use mqtt_testkit::peer::RawPeer;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 /// The line after which clients can connect.
 const RUNNING: &str = concat!(
@@ -152,6 +154,45 @@ fn a_port_in_use_ends_with_1_and_names_its_owner() {
     let ended = folder.run(&["-c", "test.conf"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stderr.contains("in test.conf"), "{ended:?}");
+}
+
+/// What the sockets take is far less: the broker has to wait for room, and to go on when there is.
+#[test]
+fn more_than_a_socket_holds_arrives_whole_when_it_is_read_at_last() {
+    let port = free_port();
+    let folder = Folder::with(
+        "test.conf",
+        format!("listener {port} 127.0.0.1\nallow_anonymous true\n"),
+    );
+    let broker = folder.start(&["-v", "-c", "test.conf"]);
+    broker.wait_for(RUNNING);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut reader = RawPeer::connect(address, Version::V4, "reader");
+    reader.subscribe("large", QoS::AtLeastOnce);
+    let payloads: Vec<Vec<u8>> = (1..=6)
+        .map(|n| vec![n; (4 << 20) + usize::from(n)])
+        .collect();
+    let mut writer = RawPeer::connect(address, Version::V4, "writer");
+    for payload in &payloads {
+        writer.publish("large", payload, QoS::AtLeastOnce, false);
+    }
+    // The broker has taken all of it, and could send some of it only.
+    writer.expect_nothing();
+    for payload in &payloads {
+        let id = reader.receive(|packet| match packet {
+            Packet::Publish(publish) => {
+                assert!(
+                    publish.payload == payload,
+                    "{} bytes",
+                    publish.payload.len()
+                );
+                publish.packet_id
+            }
+            other => panic!("expected a message, got {other:?}"),
+        });
+        reader.send(&Packet::PubAck(Ack::success(id.expect("it is of QoS 1"))));
+    }
+    reader.expect_nothing();
 }
 
 #[test]

@@ -169,8 +169,9 @@ fn more_than_a_socket_holds_arrives_whole_when_it_is_read_at_last() {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut reader = RawPeer::connect(address, Version::V4, "reader");
     reader.subscribe("large", QoS::AtLeastOnce);
-    let payloads: Vec<Vec<u8>> = (1..=6)
-        .map(|n| vec![n; (4 << 20) + usize::from(n)])
+    // The largest that are taken without a word in the configuration; together 30 MB.
+    let payloads: Vec<Vec<u8>> = (1..=16)
+        .map(|n| vec![n; 1_900_000 + usize::from(n)])
         .collect();
     let mut writer = RawPeer::connect(address, Version::V4, "writer");
     for payload in &payloads {

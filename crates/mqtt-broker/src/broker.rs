@@ -254,6 +254,8 @@ impl Drop for Running {
 /// The system has no more resources for it.
 pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
+        // One poll of the crowd is the work of many tasks.
+        .event_interval(4)
         .enable_all()
         .build()
 }

@@ -22,8 +22,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// So many events are fetched at a time.
 const EVENTS: usize = 1024;
 
-/// After so many turns new events are fetched, and the broker's other tasks have their turn.
-const TURNS: usize = 256;
+/// After so many turns new events are fetched, and the broker's other tasks have their turn. With what
+/// [`runtime`](crate::broker::runtime) says, newcomers and timers wait for 128 turns at most: some milliseconds.
+const TURNS: usize = 32;
 
 /// Begins to look after sockets.
 ///

@@ -17,7 +17,7 @@
 #                                   one program under Wine, such as mqtt-pub
 #
 #   WINDOWS_HOME=FOLDER             where all this lies instead of target/windows (2 GB)
-#   WINDOWS_PROFILE=dev             the programs are built as the tests are, not optimised: half the time, for a
+#   WINDOWS_PROFILE=dev             the programs are built as the tests are, not optimised: sooner, for a
 #                                   check and not for people
 #
 # Exit code: 0 if all is well. What is known about Windows, and what Wine cannot show: docs/windows.md.
@@ -281,7 +281,7 @@ tested=(mqtt-proto mqtt-net mqtt-common mqtt-passwd mqtt-pub mqtt-sub mqtt-rr mq
 left_out=(
     # Wine's table of connections names no processes.
     port_owner::tests::our_own_port_is_found
-    # Once in twenty runs nobody on the other side was told that a killed broker's connection had ended.
+    # Now and then nobody on the other side was told that a killed broker's connection had ended.
     lines_wait_for_the_broker_that_takes_the_place_of_a_killed_one
 )
 # These have no files and no connections, so nothing of Windows either, and take long. They are run if their

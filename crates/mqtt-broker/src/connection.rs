@@ -87,6 +87,16 @@ pub(crate) enum End {
     Failed(io::Error),
 }
 
+impl End {
+    /// What the log says of it, if that is not simply that the client has closed.
+    pub(crate) fn reason(&self) -> Option<String> {
+        match self {
+            End::Closed => None,
+            End::Failed(error) => Some(text_of(error)),
+        }
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Future for Task<S> {
     type Output = ();
 
@@ -99,10 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Task<S> {
             this.driver.poll_turn(core, cx)
         });
         let end = ready!(end);
-        shared.with(|core| match end {
-            End::Closed => core.close(key, None),
-            End::Failed(error) => core.close(key, Some(&text_of(&error))),
-        });
+        shared.with(|core| core.close(key, end.reason().as_deref()));
         Poll::Ready(())
     }
 }

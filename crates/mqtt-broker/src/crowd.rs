@@ -6,6 +6,8 @@
 //! this, nobody joins.
 
 #[cfg(unix)]
+mod socket;
+#[cfg(unix)]
 mod watch;
 
 #[cfg(unix)]

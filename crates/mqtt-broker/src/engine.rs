@@ -90,9 +90,7 @@ pub struct Engine {
     congested: Vec<congestion::Congestion>,
     /// The one that whoever publishes now has to wait for.
     pause_for: Option<ConnectionKey>,
-    /// Whether the client that is heard now has acknowledged something, and takes more.
-    has_landed: bool,
-    /// How many messages that were.
+    /// How many messages the client that is heard now has acknowledged: it takes others for them.
     landed: u16,
     // Effects.
     dirty: Vec<ConnectionKey>,
@@ -158,7 +156,6 @@ impl Engine {
             is_full: false,
             congested: Vec::new(),
             pause_for: None,
-            has_landed: false,
             landed: 0,
             dirty: Vec::new(),
             log: Vec::new(),

@@ -130,6 +130,20 @@ impl<'a> Publication<'a> {
         message.number = Number::default();
     }
 
+    /// A message of QoS 1 with nothing special about it.
+    #[cfg(test)]
+    pub(crate) fn plain(topic: &'a str, payload: &'a [u8]) -> Publication<'a> {
+        Publication {
+            topic: Topic::parse(topic).expect("it is a topic"),
+            payload,
+            owner: None,
+            properties: Properties::EMPTY,
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            expires_at: None,
+        }
+    }
+
     /// Makes it last; `topic` is its topic, where somebody has it already.
     pub fn to_message_on(self, topic: Arc<Topic>) -> Message {
         Message {

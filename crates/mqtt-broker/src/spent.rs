@@ -51,24 +51,12 @@ impl Spent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mqtt_proto::{Properties, PropertiesBuf, Property, QoS};
-
-    fn publication<'a>(topic: &'a str, payload: &'a [u8]) -> Publication<'a> {
-        Publication {
-            topic: Topic::parse(topic).expect("it is a topic"),
-            payload,
-            owner: None,
-            properties: Properties::EMPTY,
-            qos: QoS::AtLeastOnce,
-            retain: false,
-            expires_at: None,
-        }
-    }
+    use mqtt_proto::{PropertiesBuf, Property};
 
     #[test]
     fn nothing_of_a_spent_message_is_left_in_the_next() {
         let mut spent = Spent::default();
-        let first = spent.keep(&publication("a/long/topic", b"a long payload"), None);
+        let first = spent.keep(&Publication::plain("a/long/topic", b"a long payload"), None);
         first.number.set(7);
         first.number.first_noted(3);
         let place = Arc::as_ptr(&first);
@@ -80,7 +68,7 @@ mod tests {
         let next = Publication {
             properties: properties.view(),
             retain: true,
-            ..publication("b", b"x")
+            ..Publication::plain("b", b"x")
         };
         let next = spent.keep(&next, None);
         assert_eq!(Arc::as_ptr(&next), place);
@@ -93,9 +81,9 @@ mod tests {
     #[test]
     fn a_message_that_somebody_has_is_not_spent() {
         let mut spent = Spent::default();
-        let first = spent.keep(&publication("a", b"1"), None);
+        let first = spent.keep(&Publication::plain("a", b"1"), None);
         spent.put(first.clone());
-        let second = spent.keep(&publication("b", b"2"), None);
+        let second = spent.keep(&Publication::plain("b", b"2"), None);
         assert_eq!((&*first.payload, &*second.payload), (&b"1"[..], &b"2"[..]));
     }
 
@@ -104,7 +92,7 @@ mod tests {
         let mut spent = Spent::default();
         let topic: Arc<Topic> = Topic::parse("a").expect("it is a topic").into();
         for _ in 0..3 {
-            let message = spent.keep(&publication("a", b"1"), Some(&topic));
+            let message = spent.keep(&Publication::plain("a", b"1"), Some(&topic));
             assert!(Arc::ptr_eq(&message.topic, &topic));
             spent.put(message);
         }

@@ -2,7 +2,7 @@
 
 use mqtt_broker::engine::settings::ListenerRules;
 use mqtt_proto::{Packet, Property, ReasonCode, Version};
-use mqtt_testkit::world::{Message, World, message};
+use mqtt_testkit::world::{Client, Message, World, message};
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
@@ -258,6 +258,16 @@ fn no_more_messages_are_in_flight_than_the_client_takes() {
     assert_eq!(client.drain(), ["3", "4", "5"]);
 }
 
+/// How many messages come at once, eight times, from a broker that has many: each is confirmed.
+fn portions(client: &Client) -> Vec<usize> {
+    let portion = || {
+        let heard = client.hear_all();
+        heard.iter().for_each(|message| client.ack(message));
+        heard.len()
+    };
+    std::iter::repeat_with(portion).take(8).collect()
+}
+
 #[test]
 fn a_client_that_confirms_quickly_is_sent_more_at_once() {
     let world = World::with(|settings| settings.max_inflight_quick = 100);
@@ -268,14 +278,7 @@ fn a_client_that_confirms_quickly_is_sent_more_at_once() {
         publisher.deliver(message("t", n.to_string()).qos(1));
     }
     // Nothing is known of it at first; after that, no time has passed here, and it is as quick as can be.
-    let mut sizes = Vec::new();
-    for _ in 0..8 {
-        let heard = client.hear_all();
-        sizes.push(heard.len());
-        for message in heard {
-            client.ack(&message);
-        }
-    }
+    let sizes = portions(&client);
     assert_eq!(sizes[0], 20);
     assert!(sizes.contains(&100), "{sizes:?}");
     assert!(sizes.is_sorted(), "{sizes:?}");
@@ -302,14 +305,7 @@ fn the_client_and_the_configuration_have_the_last_word_on_that() {
         for n in 0..500 {
             publisher.deliver(message("t", n.to_string()).qos(1));
         }
-        let mut sizes = Vec::new();
-        for _ in 0..8 {
-            let heard = client.hear_all();
-            sizes.push(heard.len());
-            for message in heard {
-                client.ack(&message);
-            }
-        }
+        let sizes = portions(&client);
         assert_eq!(sizes.into_iter().max(), Some(most));
     }
 }

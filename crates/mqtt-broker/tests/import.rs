@@ -83,10 +83,53 @@ fn start(program: &Path, folder: &Path, file: &str) -> Program {
     program
 }
 
+/// A database as Mosquitto 1.6 wrote it, from one of Mosquitto 2: what is known of a client has
+/// neither listener nor user name, and no bytes that fill up its head.
+#[cfg(unix)]
+fn as_version_5(file: &[u8]) -> Vec<u8> {
+    const CLIENT: u32 = 6;
+    let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().expect("four bytes"));
+    let (header, mut rest) = file.split_at(HEADER.len());
+    assert_eq!(header, HEADER);
+    let mut old = header.to_vec();
+    old[HEADER.len() - 1] = 5;
+    while let Some((head, behind)) = rest.split_at_checked(8) {
+        let (kind, length) = (number(&head[..4]), number(&head[4..]));
+        let (chunk, next) = behind.split_at(length as usize);
+        let chunk = match kind {
+            CLIENT => {
+                let id_length = usize::from(u16::from_be_bytes([chunk[14], chunk[15]]));
+                [&chunk[..16], &chunk[24..24 + id_length]].concat()
+            }
+            _ => chunk.to_vec(),
+        };
+        old.extend(kind.to_be_bytes());
+        old.extend(
+            u32::try_from(chunk.len())
+                .expect("it is short")
+                .to_be_bytes(),
+        );
+        old.extend(chunk);
+        rest = next;
+    }
+    old
+}
+
 /// Debian's Mosquitto writes a database, and ours takes its place.
 #[test]
 #[cfg(unix)]
 fn a_client_finds_its_session_where_mosquitto_had_it() {
+    check_import(<[u8]>::to_vec);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_client_finds_its_session_where_an_older_mosquitto_had_it() {
+    check_import(as_version_5);
+}
+
+#[cfg(unix)]
+fn check_import(aged: fn(&[u8]) -> Vec<u8>) {
     let Some(mosquitto) = stranger("mosquitto", "mosquitto") else {
         return;
     };
@@ -116,6 +159,9 @@ fn a_client_finds_its_session_where_mosquitto_had_it() {
     publisher.disconnect();
     old.signal(rustix::process::Signal::TERM);
     assert_eq!(old.finish().code, 0);
+    let file = folder.path().join("mosquitto.db");
+    let written = std::fs::read(&file).expect("it was saved");
+    std::fs::write(&file, aged(&written)).expect("it can be written");
 
     std::fs::write(
         folder.path().join("new.conf"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mqtt_common::signals::Signals;
 use mqtt_net::Target;
 
-use super::candidate::{Candidate, Running};
+use super::candidate::Candidate;
 use super::process;
 use super::scenario::{Kind, Scenario};
 use crate::connections;
@@ -105,14 +105,10 @@ pub async fn measure(
         }
     };
     measure.memory = process::memory(broker.process()).map(|(_, most)| most as f64);
-    if measure.failed.is_some() && has_ended(&mut broker) {
+    if measure.failed.is_some() && broker.has_ended() {
         measure.failed = Some("the broker has ended".to_owned());
     }
     measure
-}
-
-fn has_ended(broker: &mut Running) -> bool {
-    broker.has_ended()
 }
 
 fn failed(why: &str) -> Measure {
@@ -122,13 +118,9 @@ fn failed(why: &str) -> Measure {
     }
 }
 
-fn told(trouble: &Trouble) -> String {
-    trouble.sentence()
-}
-
 fn of_messages(outcome: &Outcome, witness: &Witness) -> Measure {
     if let Some(trouble) = &outcome.trouble {
-        return failed(&told(trouble));
+        return failed(&trouble.sentence());
     }
     let seconds = outcome.span.as_secs_f64().max(1e-9);
     let delivered = outcome.delivered as f64;
@@ -153,7 +145,8 @@ fn of_stored(stored: &Stored, witness: &Witness) -> Measure {
         Some(fetched) => of_messages(fetched, witness),
         None => {
             let trouble = stored.given.trouble.as_ref();
-            let mut measure = failed(&trouble.map_or_else(|| "stopped".to_owned(), told));
+            let mut measure =
+                failed(&trouble.map_or_else(|| "stopped".to_owned(), Trouble::sentence));
             measure.interrupted = stored.given.interrupted;
             measure
         }
@@ -162,7 +155,7 @@ fn of_stored(stored: &Stored, witness: &Witness) -> Measure {
 
 fn of_idle(outcome: &Outcome, witness: &Witness) -> Measure {
     if let Some(trouble) = &outcome.trouble {
-        return failed(&told(trouble));
+        return failed(&trouble.sentence());
     }
     let grown = witness.memory_after.zip(witness.memory_before);
     let grown = grown.map(|(after, before)| after.saturating_sub(before) as f64);
@@ -180,7 +173,7 @@ async fn connect(mut plan: Plan, witness: &mut Witness, signals: &mut Signals) -
     let cycles = connections::cycle(&plan, signals).await;
     witness.ended();
     if let Some(trouble) = &cycles.trouble {
-        return failed(&told(trouble));
+        return failed(&trouble.sentence());
     }
     let micros = |share: f64| cycles.times.value_at_quantile(share) as f64 / 1e3;
     Measure {

@@ -2,6 +2,7 @@
 //! one socket.
 
 use super::Runner;
+use super::socket::PlainSocket;
 use crate::broker::{Core, Shared};
 use crate::connection::{Driver, End, Layers};
 use crate::connection_state::ConnectionKey;
@@ -10,14 +11,13 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll as Watch, Token};
 use socket2::Socket;
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// So many events are fetched at a time.
 const EVENTS: usize = 1024;
@@ -191,31 +191,26 @@ impl CrowdTask {
         } else {
             Waker::noop().clone()
         };
-        let end = driver.poll_turn(core, &mut Context::from_waker(&waker));
-        if end.is_pending() {
-            if driver.is_ending() && !was_ending {
-                core.runners.wake(key);
-            }
-            if driver.socket.wants_room() {
-                let fd = driver.socket.socket.as_raw_fd();
-                let interest = Interest::READABLE | Interest::WRITABLE;
-                let registry = self.watch.get_ref().0.registry();
-                if registry
-                    .reregister(&mut SourceFd(&fd), Token(key.0 as usize), interest)
-                    .is_ok()
-                {
+        let end = match driver.poll_turn(core, &mut Context::from_waker(&waker)) {
+            Poll::Ready(end) => end,
+            Poll::Pending => {
+                if driver.is_ending() && !was_ending {
+                    core.runners.wake(key);
+                }
+                if !driver.socket.wants_room() {
                     return;
                 }
-            } else {
-                return;
+                let fd = driver.socket.as_raw_fd();
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                let registry = self.watch.get_ref().0.registry();
+                match registry.reregister(&mut SourceFd(&fd), Token(key.0 as usize), interest) {
+                    Ok(()) => return,
+                    Err(error) => End::Failed(error),
+                }
             }
-        }
-        let driver = self.members[key.0 as usize].take();
-        let error = match end {
-            Poll::Ready(End::Failed(error)) => Some(text_of(&error)),
-            _ => None,
         };
-        core.close(key, error.as_deref());
+        let driver = self.members[key.0 as usize].take();
+        core.close(key, end.reason().as_deref());
         drop(driver);
     }
 }
@@ -255,114 +250,5 @@ impl Wake for Alarm {
         if let Some(task) = task {
             task.wake();
         }
-    }
-}
-
-/// A socket that never blocks. What it is ready for is known from events, so that no call is made
-/// in vain; who has to wait is given a turn when that changes.
-struct PlainSocket {
-    socket: Socket,
-    is_readable: bool,
-    /// The other side has closed, or the connection is broken: whatever is to be read can be.
-    has_ended: bool,
-    is_writable: bool,
-    /// Whether events tell when it can be written to again: before it was full, nobody asked.
-    is_watched_for_room: bool,
-}
-
-impl PlainSocket {
-    fn new(socket: Socket) -> PlainSocket {
-        PlainSocket {
-            socket,
-            is_readable: false,
-            has_ended: false,
-            is_writable: true,
-            is_watched_for_room: false,
-        }
-    }
-
-    fn note(&mut self, event: &mio::event::Event) {
-        self.has_ended |= event.is_read_closed() || event.is_error();
-        self.is_readable |= event.is_readable() || self.has_ended;
-        self.is_writable |= event.is_writable() || event.is_write_closed() || event.is_error();
-    }
-
-    /// Whether it is full, and events are to tell when it no longer is; asked once.
-    fn wants_room(&mut self) -> bool {
-        !self.is_writable && !std::mem::replace(&mut self.is_watched_for_room, true)
-    }
-
-    fn write(&mut self, write: impl Fn(&Socket) -> io::Result<usize>) -> Poll<io::Result<usize>> {
-        while self.is_writable {
-            match write(&self.socket) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_writable = false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return Poll::Ready(result),
-            }
-        }
-        Poll::Pending
-    }
-}
-
-impl AsyncRead for PlainSocket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        while this.is_readable {
-            // SAFETY: the system only writes into it.
-            #[allow(unsafe_code)]
-            let room = unsafe { buffer.unfilled_mut() };
-            let size = room.len();
-            match this.socket.recv(room) {
-                Ok(count) => {
-                    // SAFETY: the system has written so many bytes.
-                    #[allow(unsafe_code)]
-                    unsafe {
-                        buffer.assume_init(count);
-                    }
-                    buffer.advance(count);
-                    // Less than there was room for is all that there was.
-                    this.is_readable = this.has_ended || count == size;
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => this.is_readable = false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-        Poll::Pending
-    }
-}
-
-impl AsyncWrite for PlainSocket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.write(|socket| socket.send(bytes))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.write(|socket| socket.send_vectored(slices))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.socket.shutdown(std::net::Shutdown::Write))
     }
 }

@@ -417,7 +417,6 @@ impl Engine {
     /// A message has ended: there may be room for the next.
     fn settle(&mut self, session: SessionKey, id: PacketId) {
         self.session_mut(session).forget_resend(id);
-        self.has_landed = true;
         self.landed = self.landed.saturating_add(1);
     }
 

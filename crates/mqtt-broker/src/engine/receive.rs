@@ -26,10 +26,10 @@ impl Engine {
     ) -> usize {
         // Nobody waits for what the broker has published itself.
         self.pause_for = None;
-        self.has_landed = false;
+        self.landed = 0;
         let mut used = 0;
         while used < bytes.len() {
-            if self.has_landed && !is_acknowledgement(bytes[used]) {
+            if self.landed > 0 && !is_acknowledgement(bytes[used]) {
                 self.make_up(now, key);
             }
             let connection = &self.connections[key.0 as usize];
@@ -76,7 +76,7 @@ impl Engine {
                 break;
             }
         }
-        if self.has_landed {
+        if self.landed > 0 {
             self.make_up(now, key);
         }
         self.counters.bytes_received += used as u64;
@@ -90,7 +90,6 @@ impl Engine {
     /// A client has acknowledged messages, one behind the other: for all of them together it is
     /// sent others.
     fn make_up(&mut self, now: Time, key: ConnectionKey) {
-        self.has_landed = false;
         let landed = std::mem::take(&mut self.landed);
         if let Stage::Live(session) = self.connections[key.0 as usize].stage {
             self.widen_window(now, key, landed);

@@ -2,19 +2,14 @@
 
 use super::*;
 use crate::message::Publication;
-use mqtt_proto::{Properties, QoS};
+use mqtt_proto::QoS;
 
 fn delivery(payload: &[u8]) -> Delivery {
-    let publication = Publication {
-        topic: Topic::parse("t").expect("it is a topic"),
-        payload,
-        owner: None,
-        properties: Properties::EMPTY,
-        qos: QoS::AtLeastOnce,
-        retain: false,
-        expires_at: None,
-    };
-    Delivery::new(publication.to_message().into(), QoS::AtLeastOnce, false)
+    Delivery::new(
+        Publication::plain("t", payload).to_message().into(),
+        QoS::AtLeastOnce,
+        false,
+    )
 }
 
 /// Of each entry of the next batch, what it stores; empty: it deletes.

@@ -50,6 +50,7 @@ struct Tally {
     bytes: u64,
     confirmed: u64,
 }
+
 impl Client {
     /// Handles all whole packets; how many bytes they took.
     pub(super) fn handle(&mut self, bytes: &[u8]) -> Result<usize, Lost> {

@@ -104,6 +104,9 @@ prepare_wine() {
     [ ! -e "$library" ] || return 0
     step "A Windows folder for Wine"
     timeout 300 "$wine" wineboot -i </dev/null >/dev/null 2>&1 || fail "wineboot does not end well"
+    # What has made the folder goes on for some time, with a manager of services of its own: two of them know
+    # nothing of each other's services. So all of it ends before anything else starts.
+    end_wine
     cat >"$home/bcryptprimitives.c" <<'C'
 /* Rust takes its random numbers from ProcessPrng, which Windows has had since version 8. */
 #include <windows.h>

@@ -187,7 +187,7 @@ service() {
     # What a run that was cut short has left.
     run "$broker" uninstall >/dev/null 2>&1 || true
     (cd "$unpacked" && run "$broker" install -c ρυθμίσεις.conf) || fail "the service cannot be installed"
-    start_service
+    run net start mqtt-broker || fail "the service cannot be started"
     await_service ' running$'
     run "$unpacked/mqtt-pub.exe" -h 127.0.0.1 -p 18830 -t service -m "it works" -r
     heard=$(run "$unpacked/mqtt-sub.exe" -h 127.0.0.1 -p 18830 -t service -C 1 -W 30)
@@ -202,17 +202,6 @@ service() {
     ! run "$broker" uninstall 2>"$home/said" || fail "the service is still there"
     grep -q 'it is not installed' "$home/said" || fail "$(cat "$home/said")"
     say "The service passes on Windows (Wine)."
-}
-
-# Wine's manager of services, which ends with the last program and is started by the next, may not know yet what
-# was installed a moment ago.
-start_service() {
-    local tries
-    for ((tries = 0; tries < 20; tries++)); do
-        ! run net start mqtt-broker || return 0
-        sleep 0.5
-    done
-    fail "the service cannot be started"
 }
 
 # Waits for a line in the log of the service.

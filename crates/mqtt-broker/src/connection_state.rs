@@ -36,6 +36,17 @@ pub struct Aliases {
     pub outgoing: HashMap<Box<Topic>, u16>,
 }
 
+/// What is known of a client that is not in yet, or is not let in.
+#[derive(Debug)]
+pub struct Entrance {
+    /// Sixteen random bytes, for an assigned client identifier.
+    pub token: [u8; 16],
+    /// The bytes of CONNECT, while its password is being checked.
+    pub asked: Option<Box<[u8]>>,
+    /// What a client that was refused called itself, for the log.
+    pub refused_id: Option<Arc<str>>,
+}
+
 /// One network connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -47,8 +58,8 @@ pub struct Connection {
     pub outbox: Outbox,
     /// The other end.
     pub peer: Peer,
-    /// What a client that was not let in called itself, for the log.
-    pub refused_id: Option<Arc<str>>,
+    /// What matters until it is [`Stage::Live`], and takes no memory from then on.
+    pub entrance: Option<Box<Entrance>>,
     /// Which listener it came to.
     pub listener: u16,
     /// What CONNECT said.
@@ -75,10 +86,6 @@ pub struct Connection {
     pub window: Window,
     /// How many topic aliases the client takes.
     pub alias_maximum: u16,
-    /// Sixteen random bytes, for an assigned client identifier.
-    pub token: [u8; 16],
-    /// The bytes of CONNECT, while its password is being checked.
-    pub asked: Option<Box<[u8]>>,
     /// See [`Aliases`].
     pub aliases: Option<Box<Aliases>>,
 }
@@ -87,5 +94,18 @@ impl Connection {
     /// Whether another packet may still be put into the outbox.
     pub fn has_room(&self, limit: usize) -> bool {
         self.outbox.has_room(limit)
+    }
+
+    /// The bytes of a CONNECT whose password is being checked; empty if there is none.
+    pub fn asked(&self) -> &[u8] {
+        let entrance = self.entrance.as_deref();
+        entrance
+            .and_then(|entrance| entrance.asked.as_deref())
+            .unwrap_or_default()
+    }
+
+    /// What a client that was refused called itself.
+    pub fn refused_id(&self) -> Option<&Arc<str>> {
+        self.entrance.as_deref()?.refused_id.as_ref()
     }
 }

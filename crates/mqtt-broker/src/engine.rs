@@ -41,7 +41,7 @@ pub mod window;
 mod write;
 
 pub use crate::connection_state::ConnectionKey;
-use crate::connection_state::{Connection, Stage};
+use crate::connection_state::{Connection, Entrance, Stage};
 use crate::log::{Ending, Level, Line};
 use crate::outbox::Outbox;
 use crate::peer::Peer;
@@ -269,7 +269,11 @@ impl Engine {
             stage: Stage::Greeting,
             outbox: Outbox::default(),
             peer,
-            refused_id: None,
+            entrance: Some(Box::new(Entrance {
+                token,
+                asked: None,
+                refused_id: None,
+            })),
             listener: u16::try_from(listener).unwrap_or(u16::MAX),
             version: Version::V4,
             is_dirty: false,
@@ -283,8 +287,6 @@ impl Engine {
             receive_maximum: u16::MAX,
             window: window::Window::default(),
             alias_maximum: 0,
-            token,
-            asked: None,
             aliases: None,
         });
         let key = ConnectionKey(u32::try_from(index).expect("fewer than 2^32 connections"));

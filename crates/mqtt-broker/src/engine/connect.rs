@@ -139,9 +139,12 @@ impl Engine {
             };
             return Err(refused.because("CONNECT with zero length clientid when forbidden"));
         }
+        // A client has its entrance until it is in, which it is not yet.
+        let entrance = self.connection(key).entrance.as_deref();
+        let token = entrance.map_or([0; 16], |entrance| entrance.token);
         Ok(Arc::from(assigned_id(
             &self.rules(key).auto_id_prefix,
-            self.connection(key).token,
+            token,
         )))
     }
 
@@ -245,8 +248,10 @@ impl Engine {
         refusal: &Refusal,
     ) -> Close<'static> {
         let peer = self.connection(key).peer.address.clone();
-        if !connect.client_id.is_empty() {
-            self.connection_mut(key).refused_id = Some(connect.client_id.into());
+        if !connect.client_id.is_empty()
+            && let Some(entrance) = &mut self.connection_mut(key).entrance
+        {
+            entrance.refused_id = Some(connect.client_id.into());
         }
         if let Some(what) = refusal.what {
             self.log(Line::ProtocolError {
@@ -263,7 +268,7 @@ impl Engine {
     fn send_refusal(&mut self, key: ConnectionKey, reason: ReasonCode) {
         let connection = self.connection(key);
         let peer = connection.peer.address.clone();
-        let client = connection.refused_id.clone();
+        let client = connection.refused_id().cloned();
         let code = if connection.version.is_v5() {
             reason.value()
         } else {
@@ -381,6 +386,7 @@ impl Engine {
 
         let connection = self.connection_mut(key);
         connection.stage = Stage::Live(session_key);
+        connection.entrance = None;
         connection.grace_ms = u32::from(keep_alive) * 1500;
         connection.max_packet_size = properties.maximum_packet_size().unwrap_or(u32::MAX);
         connection.receive_maximum = properties.receive_maximum().unwrap_or(u16::MAX);

@@ -49,7 +49,7 @@ impl Engine {
     /// Ends a connection from our side: what is in its outbox may still be written.
     pub(super) fn close(&mut self, now: Time, key: ConnectionKey, close: Close<'_>) {
         let connection = self.connection(key);
-        let client: Arc<str> = match (&connection.refused_id, connection.stage) {
+        let client: Arc<str> = match (connection.refused_id(), connection.stage) {
             (_, Stage::Live(session)) => self.session(session).client_id.clone(),
             (Some(id), _) => id.clone(),
             (None, _) => connection.peer.host().into(),

@@ -115,7 +115,9 @@ impl Engine {
     /// Keeps a CONNECT until its password is checked.
     pub(super) fn keep_connect(&mut self, now: Time, key: ConnectionKey, bytes: &[u8]) {
         let connection = self.connection_mut(key);
-        connection.asked = Some(bytes.into());
+        if let Some(entrance) = &mut connection.entrance {
+            entrance.asked = Some(bytes.into());
+        }
         let (serial, name) = (connection.serial, connection.peer.host().to_owned());
         let host = self.logins.host(now, &name);
         if host.busy < AT_ONCE {
@@ -132,11 +134,8 @@ impl Engine {
     fn ask(&mut self, now: Time, key: ConnectionKey, name: &str) {
         let connection = self.connection(key);
         let serial = connection.serial;
-        let Some(bytes) = connection.asked.clone() else {
-            return;
-        };
         let rules = self.rules(key);
-        let login = with_connect(&bytes, |connect| {
+        let login = with_connect(connection.asked(), |connect| {
             Some(Login {
                 connection: key,
                 serial,
@@ -198,7 +197,9 @@ impl Engine {
         let connection = self.connection_mut(key);
         connection.stage = Stage::Greeting;
         connection.last_heard = now;
-        let bytes = connection.asked.take().unwrap_or_default();
+        let entrance = connection.entrance.as_deref_mut();
+        let bytes = entrance.and_then(|entrance| entrance.asked.take());
+        let bytes = bytes.unwrap_or_default();
         let handled = with_connect(&bytes, |connect| {
             self.handle_connect(now, key, connect, answer)
         });
@@ -258,8 +259,7 @@ impl Engine {
     fn log_wrong(&mut self, key: ConnectionKey, count: u64, delay: u64) {
         let connection = self.connection(key);
         let peer = connection.peer.address.clone();
-        let bytes = connection.asked.clone().unwrap_or_default();
-        let name = with_connect(&bytes, |connect| {
+        let name = with_connect(connection.asked(), |connect| {
             connect.username.unwrap_or_default().to_owned()
         });
         let name = name.unwrap_or_default();

@@ -178,3 +178,21 @@ fn who_publishes_to_himself_does_not_wait_for_himself() {
     burst(&alone, 0, 300);
     assert_eq!(numbers(&alone).len(), 300);
 }
+
+#[test]
+fn nobody_waits_for_what_the_broker_has_published_itself() {
+    let world = world();
+    let slow = subscriber(&world, "slow", 0);
+    let other = world.v4("other").connect();
+    other.subscribe("other", 0);
+    let publisher = world.v4("p").connect();
+    let lost = world.v4("lost").will(message("t", "0")).connect();
+    let innocent = world.v4("innocent").connect();
+    slow.read_only(0);
+    burst(&publisher, 0, 100);
+    lost.cut();
+    for text in ["1", "2"] {
+        innocent.publish(message("other", text));
+    }
+    assert_eq!(numbers(&other), [1, 2]);
+}

@@ -31,6 +31,7 @@ mod memory;
 mod mount;
 mod publish;
 mod receive;
+mod refusal;
 mod reload;
 pub mod restore;
 pub mod settings;

@@ -12,6 +12,7 @@ pub mod migrate;
 pub mod salvage;
 mod sweep;
 pub mod tree;
+mod walk;
 pub mod writer;
 
 use crate::journal::{Batch, RetainedRecord, SessionRecord, SubscriptionRecord};

@@ -1,7 +1,7 @@
 //! Who a client is and whether it may come in: certificates, passwords, rules on identifiers.
 
 use super::Engine;
-use super::connect::Refusal;
+use super::refusal::Refusal;
 use super::settings::CertificateName;
 use crate::connection_state::ConnectionKey;
 use crate::log::Ending;

@@ -4,7 +4,7 @@
 //! queues become shorter.
 
 use super::Engine;
-use super::connect::Refusal;
+use super::refusal::Refusal;
 use crate::log::Ending;
 use crate::message::Publication;
 use crate::routes::Route;

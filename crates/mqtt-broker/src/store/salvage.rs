@@ -5,7 +5,8 @@
 //! was written so.
 
 use super::disk::Disk;
-use super::tree::{STATE, failed, guarded, opening_failed, walk};
+use super::tree::{STATE, failed, guarded, opening_failed};
+use super::walk::walk;
 use super::{Found, Measure, Restored, StoreError};
 use redb::{BackendError, Builder, ConcurrencyMode, ReadableDatabase, StorageBackend};
 use std::io;

@@ -14,7 +14,8 @@ use super::rumqttd;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Mosquitto's messages in flight, as it is shipped.
 const SHIPPED: u64 = 20;
-/// Messages in flight of everybody else.
+/// Messages in flight to and from tuned ones, and from each publisher to everybody else: how many those
+/// send at once is left as they are shipped.
 const IN_FLIGHT: u64 = 100;
 
 /// How a broker is started.
@@ -259,7 +260,6 @@ fn common_conf(port: u16) -> String {
 
 fn ours_conf(port: u16, folder: &Path, durable: bool) -> String {
     let mut conf = common_conf(port);
-    conf.push_str(&format!("max_inflight_messages {IN_FLIGHT}\n"));
     if durable {
         conf.push_str(&format!(
             "persistence true\npersistence_sync always\npersistence_location {}/\n",

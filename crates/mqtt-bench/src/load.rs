@@ -8,6 +8,8 @@ pub mod check;
 pub mod client;
 pub mod clock;
 pub mod door;
+pub mod flight;
+pub mod held;
 pub mod payload;
 pub mod publisher;
 pub mod run;

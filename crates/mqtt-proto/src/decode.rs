@@ -2,6 +2,8 @@
 
 mod short;
 
+pub use short::{SHORT_ACK, plain_publish, short_ack};
+
 use crate::frame::{frame, publish_flags};
 use crate::packet::{
     Ack, Auth, ConnAck, Connect, Disconnect, Packet, PacketType, Publish, SubAck, Subscribe,

@@ -24,7 +24,7 @@ mod topic;
 mod types;
 mod wire;
 
-pub use decode::decode;
+pub use decode::{SHORT_ACK, decode, plain_publish, short_ack};
 pub use error::{DecodeError, EncodeError};
 pub use frame::frame_length;
 pub use packet::{

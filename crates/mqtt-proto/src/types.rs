@@ -66,6 +66,9 @@ impl fmt::Display for QoS {
 pub struct PacketId(NonZeroU16);
 
 impl PacketId {
+    /// The lowest: 1.
+    pub const MIN: PacketId = PacketId(NonZeroU16::MIN);
+
     /// The identifier with this number, or `None` for zero.
     pub const fn new(value: u16) -> Option<PacketId> {
         match NonZeroU16::new(value) {

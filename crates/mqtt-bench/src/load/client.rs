@@ -5,6 +5,7 @@
 //! came; what is left of a packet is all that it keeps, so an idle one holds no buffer.
 
 mod packets;
+mod tally;
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -67,6 +68,8 @@ pub struct Client {
     /// Whether the time until a message is confirmed is measured.
     times_confirmed: bool,
     timer: Pin<Box<Sleep>>,
+    /// Whether the runtime knows of the timer as it is.
+    is_armed: bool,
     ping_due: Instant,
     is_silent: bool,
 }
@@ -97,6 +100,7 @@ impl Client {
             subscriber: None,
             times_confirmed: false,
             timer: Box::pin(sleep_until(ping_due)),
+            is_armed: false,
             ping_due,
             is_silent: true,
         }
@@ -263,7 +267,7 @@ impl Client {
                 }
                 Room::Finished
                     if !self.is_finished
-                        && publisher.outgoing.is_empty()
+                        && publisher.flight.is_empty()
                         && self.left == self.out.len()
                         && publisher.large().is_none() =>
                 {
@@ -277,6 +281,11 @@ impl Client {
         }
         if self.timer.deadline() != due {
             self.timer.as_mut().reset(due);
+            self.is_armed = false;
+        }
+        // The runtime remembers whom to wake, and need not be told each time.
+        if std::mem::replace(&mut self.is_armed, true) && !self.timer.is_elapsed() {
+            return;
         }
         while self.timer.as_mut().poll(cx).is_ready() {
             if Instant::now() >= self.ping_due {
@@ -307,10 +316,6 @@ impl Client {
     }
 
     fn fill(&mut self) {
-        if self.left == self.out.len() {
-            self.out.clear();
-            self.left = 0;
-        }
         let Some(publisher) = &mut self.publisher else {
             return;
         };
@@ -320,6 +325,7 @@ impl Client {
         }
         if let Room::Now(room) = publisher.room(&self.shared) {
             let now = self.shared.clock.now();
+            self.shared.lend(&mut self.out);
             publisher.fill(room, &mut self.out, now, &self.shared);
         }
     }
@@ -358,8 +364,8 @@ impl Client {
         if wrote && let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_flush(cx) {
             return Err(Lost::Io(error));
         }
-        if wrote && self.left == self.out.len() && self.publisher.is_none() {
-            self.out = Vec::new();
+        if self.left == self.out.len() {
+            self.shared.take_back(&mut self.out);
             self.left = 0;
         }
         Ok(wrote)

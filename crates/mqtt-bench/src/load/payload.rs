@@ -61,6 +61,7 @@ impl Payload {
     }
 
     /// Puts a mark into a copy of the payload.
+    #[inline]
     pub fn mark(&self, copy: &mut [u8], stamp: Stamp) {
         let bytes = stamp.to_bytes();
         match self.mark {

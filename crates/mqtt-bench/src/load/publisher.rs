@@ -1,10 +1,11 @@
 //! One publisher: which messages it may send now, and their bytes.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use mqtt_proto::flow::Outgoing;
 use mqtt_proto::{EncodeError, PacketId, Properties, Publish, QoS, Topic, Version};
 
+use super::flight::Flight;
 use super::payload::Payload;
 use super::shared::{Phase, Shared};
 use super::stamp::Stamp;
@@ -13,6 +14,9 @@ use super::stamp::Stamp;
 const WRITE_BLOCK: usize = 64 * 1024;
 /// From this size on a message is not copied into a block, but written from where it lies.
 const LARGE: usize = 32 * 1024;
+
+/// So many bytes of payloads are kept, encoded with their topics.
+const WHOLE: usize = 64 * 1024;
 
 /// What a publisher sends.
 #[derive(Debug, Clone)]
@@ -57,9 +61,10 @@ pub struct Publisher {
     number: u32,
     client: usize,
     qos: QoS,
-    /// All packets up to their payloads, one for each topic.
-    heads: Vec<u8>,
+    /// All packets, one for each topic: with their payloads if that is not too much, or up to them.
+    packets: Vec<u8>,
     ends: Vec<usize>,
+    is_payload_apart: bool,
     topic: usize,
     /// Where the packet identifier lies, from the end of a head.
     id_from_end: usize,
@@ -72,7 +77,7 @@ pub struct Publisher {
     pace: Option<Pace>,
     began: Option<Instant>,
     /// Messages that are not confirmed, with the times at which they were sent.
-    pub outgoing: Outgoing<u64>,
+    pub flight: Flight,
 }
 
 impl Publisher {
@@ -90,7 +95,10 @@ impl Publisher {
         pace: Option<Pace>,
     ) -> Result<Publisher, EncodeError> {
         let payload = messages.payload.clone();
-        let (mut heads, mut ends) = (Vec::new(), Vec::new());
+        let size = payload.bytes.len();
+        let is_large = size >= LARGE && messages.topics.len() == 1;
+        let is_payload_apart = size * messages.topics.len() > WHOLE && !is_large;
+        let (mut packets, mut ends) = (Vec::new(), Vec::new());
         for topic in &messages.topics {
             let publish = Publish {
                 dup: false,
@@ -101,25 +109,28 @@ impl Publisher {
                 properties: messages.properties,
                 payload: &payload.bytes,
             };
-            publish.encode_head(version, &mut heads)?;
-            ends.push(heads.len());
+            publish.encode_head(version, &mut packets)?;
+            if !is_payload_apart {
+                packets.extend_from_slice(&payload.bytes);
+            }
+            ends.push(packets.len());
         }
         let properties = if version.is_v5() {
             messages.properties.wire_len()
         } else {
             0
         };
-        let large = payload.bytes.len() >= LARGE && ends.len() == 1;
-        let packet = large.then(|| [heads.as_slice(), &payload.bytes].concat());
+        let large = is_large.then(|| std::mem::take(&mut packets));
         Ok(Publisher {
             number,
             client,
             qos: messages.qos,
-            heads,
+            packets,
             ends,
+            is_payload_apart,
             topic: 0,
             id_from_end: properties + 2,
-            large: packet.map(|packet| {
+            large: large.map(|packet| {
                 let end = packet.len();
                 (packet, end)
             }),
@@ -129,7 +140,7 @@ impl Publisher {
             window,
             pace,
             began: None,
-            outgoing: Outgoing::default(),
+            flight: Flight::new(messages.qos),
         })
     }
 
@@ -156,11 +167,11 @@ impl Publisher {
         }
         let mut room = self.left;
         if self.qos != QoS::AtMostOnce {
-            if !self.outgoing.has_room(u16::MAX) {
+            if !self.flight.has_room() {
                 return Room::Blocked;
             }
             let most = self.window.unwrap_or(u64::from(u16::MAX));
-            room = room.min(most.saturating_sub(self.outgoing.len().into()));
+            room = room.min(most.saturating_sub(self.flight.len()));
         }
         if let Some(window) = self.window.filter(|_| shared.fan > 0) {
             let unseen = shared.unseen(self.number);
@@ -201,16 +212,23 @@ impl Publisher {
             self.fill_large(time, shared);
         } else {
             while self.counter - begin < room && out.len() < WRITE_BLOCK {
-                let head = out.len();
-                self.next_head(out);
-                if self.qos != QoS::AtMostOnce {
-                    let id = self.outgoing.send(self.qos, time).get().to_be_bytes();
-                    let at = out.len() - self.id_from_end;
-                    debug_assert!(at > head);
-                    out[at..at + 2].copy_from_slice(&id);
+                let id = match self.qos {
+                    QoS::AtMostOnce => None,
+                    _ => match self.flight.send(time) {
+                        None => break,
+                        id => id,
+                    },
+                };
+                let packet = self.next_packet();
+                out.extend_from_slice(&self.packets[packet]);
+                if self.is_payload_apart {
+                    out.extend_from_slice(&self.payload.bytes);
                 }
-                let from = out.len();
-                out.extend_from_slice(&self.payload.bytes);
+                let from = out.len() - self.payload.bytes.len();
+                if let Some(id) = id {
+                    let at = from - self.id_from_end;
+                    out[at..at + 2].copy_from_slice(&id.get().to_be_bytes());
+                }
                 let stamp = self.next_stamp(time, shared);
                 self.payload.mark(&mut out[from..], stamp);
             }
@@ -220,16 +238,19 @@ impl Publisher {
         shared.sent(self.number, count);
     }
 
-    fn next_head(&mut self, out: &mut Vec<u8>) {
+    /// Where the packet of the next topic lies.
+    #[inline]
+    fn next_packet(&mut self) -> Range<usize> {
         let from = match self.topic {
             0 => 0,
             topic => self.ends[topic - 1],
         };
-        out.extend_from_slice(&self.heads[from..self.ends[self.topic]]);
+        let to = self.ends[self.topic];
         self.topic += 1;
         if self.topic == self.ends.len() {
             self.topic = 0;
         }
+        from..to
     }
 
     fn next_stamp(&mut self, time: u64, shared: &Shared) -> Stamp {
@@ -245,12 +266,18 @@ impl Publisher {
 
     /// Makes the large packet the next message, if the one before has left.
     fn fill_large(&mut self, time: u64, shared: &Shared) {
-        let head = self.heads.len();
+        let id = match self.qos {
+            QoS::AtMostOnce => None,
+            _ => match self.flight.send(time) {
+                None => return,
+                id => id,
+            },
+        };
         let stamp = self.next_stamp(time, shared);
-        let id = (self.qos != QoS::AtMostOnce).then(|| self.outgoing.send(self.qos, time));
-        let at = head - self.id_from_end.min(head);
         if let Some((packet, left)) = &mut self.large {
+            let head = packet.len() - self.payload.bytes.len();
             if let Some(id) = id {
+                let at = head - self.id_from_end;
                 packet[at..at + 2].copy_from_slice(&id.get().to_be_bytes());
             }
             self.payload.mark(&mut packet[head..], stamp);
@@ -268,6 +295,77 @@ impl Publisher {
     pub fn wrote_large(&mut self, count: usize) {
         if let Some((_, left)) = &mut self.large {
             *left += count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::payload;
+    use mqtt_proto::{Packet, decode};
+
+    /// Every packet must be the one that a client would encode for this message.
+    #[track_caller]
+    fn check(qos: QoS, topics: &[&str], size: usize) {
+        let (version, time, count) = (Version::V5, 1_795_391_492_000_000_001, 10);
+        let messages = Messages {
+            topics: topics
+                .iter()
+                .map(|it| Topic::parse(it).unwrap().into())
+                .collect(),
+            qos,
+            retain: false,
+            properties: Properties::EMPTY,
+            payload: Payload::of_size(size),
+        };
+        let shared = Shared::new(9, 1, 1, 1);
+        let mut publisher = Publisher::new((0, 0), version, &messages, count, None, None).unwrap();
+        let mut out = Vec::new();
+        while publisher.counter < count {
+            publisher.fill(2, &mut out, time, &shared);
+            let large = publisher.large().map(|(bytes, _)| bytes.to_vec());
+            if let Some(bytes) = large {
+                publisher.wrote_large(bytes.len());
+                out.extend(bytes);
+            }
+            if out.len() >= WRITE_BLOCK {
+                break;
+            }
+        }
+        let mut rest = &out[..];
+        for counter in 0..publisher.counter {
+            let (packet, length) = decode(rest, version, u32::MAX).unwrap().unwrap();
+            let Packet::Publish(publish) = packet else {
+                panic!("{packet:?}");
+            };
+            let topic = topics[counter as usize % topics.len()];
+            assert_eq!(publish.topic.map(Topic::as_str), Some(topic));
+            let id = (qos != QoS::AtMostOnce).then(|| PacketId::new(counter as u16 + 1).unwrap());
+            assert_eq!((publish.qos, publish.packet_id), (qos, id));
+            assert_eq!(publish.payload.len(), size);
+            let (run, publisher) = (9, 0);
+            let stamp = Stamp {
+                run,
+                publisher,
+                counter,
+                time,
+            };
+            assert_eq!(payload::find(publish.payload, &mut 0), Some(stamp));
+            rest = &rest[length..];
+        }
+        assert!(rest.is_empty() && publisher.counter >= 2);
+    }
+
+    #[test]
+    fn packets_are_whole_whichever_part_of_them_was_kept() {
+        for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            check(qos, &["lab/1"], 64);
+            check(qos, &["lab/1", "lab/room 2", "\u{3bb}"], 24);
+            // Payloads that are kept once for all topics.
+            check(qos, &["lab/1", "lab/room 2", "lab"], WHOLE / 3 + 1);
+            // One that is written from where it lies.
+            check(qos, &["lab/1"], LARGE);
         }
     }
 }

@@ -96,6 +96,9 @@ pub struct Shared {
     pub latencies: RefCell<Histogram<u64>>,
     /// Where clients read into.
     pub block: RefCell<Vec<u8>>,
+    /// What clients write from, in turn, as long as sockets take all of it: memory that stays in the
+    /// processor's cache.
+    spare: RefCell<Vec<u8>>,
     wakers: RefCell<Vec<Option<Waker>>>,
     /// Tells whoever directs the run that something has ended.
     pub changed: Notify,
@@ -126,8 +129,24 @@ impl Shared {
             goal: Cell::new(u64::MAX),
             latencies: RefCell::new(histogram()),
             block: RefCell::new(vec![0; READ_BLOCK]),
+            spare: RefCell::default(),
             wakers: RefCell::new(vec![None; clients]),
             changed: Notify::new(),
+        }
+    }
+
+    /// Memory to write from, for a client that has none.
+    pub fn lend(&self, out: &mut Vec<u8>) {
+        if out.capacity() == 0 {
+            *out = std::mem::take(&mut *self.spare.borrow_mut());
+        }
+    }
+
+    /// A client has written all of it, and leaves the memory to the next.
+    pub fn take_back(&self, out: &mut Vec<u8>) {
+        if out.capacity() > 0 {
+            out.clear();
+            *self.spare.borrow_mut() = std::mem::take(out);
         }
     }
 
@@ -176,12 +195,12 @@ impl Shared {
         credit.client.set(client);
     }
 
-    /// Counts a delivery of a publisher's message, and wakes the publisher if it waits for it.
-    pub fn seen(&self, publisher: u32) {
+    /// Counts deliveries of a publisher's messages, and wakes the publisher if it waits for them.
+    pub fn seen(&self, publisher: u32, count: u64) {
         let Some(credit) = self.credits.get(publisher as usize) else {
             return;
         };
-        let delivered = credit.delivered.get() + 1;
+        let delivered = credit.delivered.get() + count;
         credit.delivered.set(delivered);
         if delivered >= credit.wake_at.get() {
             self.wake(credit);
@@ -225,7 +244,7 @@ mod tests {
         let shared = Shared::new(1, 3, 1, 2);
         shared.sent(0, 4);
         assert_eq!(shared.unseen(0), 4);
-        (0..3).for_each(|_| shared.seen(0));
+        shared.seen(0, 3);
         // The second message has come to one of two.
         assert_eq!(shared.unseen(0), 3);
         shared.wake_when(0, 0, 1);
@@ -234,8 +253,8 @@ mod tests {
         shared.sent(0, 1);
         assert_eq!(shared.unseen(0), 1);
         // One that was given up and comes after all.
-        shared.seen(0);
-        (0..20).for_each(|_| shared.seen(0));
+        shared.seen(0, 1);
+        (0..20).for_each(|_| shared.seen(0, 1));
         assert_eq!(shared.unseen(0), 0);
     }
 }

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// What is published and received by each command.
-const COMMANDS: [(&str, u64, u64); 12] = [
+const COMMANDS: [(&str, u64, u64); 15] = [
     ("pub -c 3 -n 1000", 1000, 0),
     ("pub -c 3 -n 1000 -q 2 --window 5", 1000, 0),
     ("pair -c 3 -n 1000", 1000, 1000),
@@ -24,6 +24,15 @@ const COMMANDS: [(&str, u64, u64); 12] = [
     ("pair -n 20 -s 1MiB", 20, 20),
     ("pair -n 100 -r -t here/%c/%i -i one%i", 100, 100),
     ("box", 40, 40),
+    // More than fits in one read or write, answered in several parts.
+    ("fan-in -c 20 -n 20000 -q 2 -V 5", 20_000, 20_000),
+    // Packets that are not in their shortest form.
+    ("pair -c 2 -n 300 -q 2 -V 5 -t αίθουσα/%i", 300, 300),
+    (
+        "pair -c 2 -n 300 -q 1 -V 5 -D publish user-property room 7",
+        300,
+        300,
+    ),
 ];
 
 #[track_caller]

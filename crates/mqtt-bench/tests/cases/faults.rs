@@ -103,6 +103,17 @@ fn a_message_that_comes_twice_or_late_is_noticed() {
         &result,
         &[("received", 100), ("lost", 0), ("duplicates", 1)],
     );
+    let result = measured_at(port, "pair -n 100 -q 1", 0);
+    expect(
+        &result,
+        &[("received", 100), ("lost", 0), ("duplicates", 1)],
+    );
+    // At QoS 2 a packet that comes again before it is released is no message.
+    let result = measured_at(port, "pair -n 100 -q 2", 0);
+    expect(
+        &result,
+        &[("received", 100), ("lost", 0), ("duplicates", 0)],
+    );
     let port = wire(broker.port(), Fault::Delay);
     let result = measured_at(port, "pair -n 100", 41);
     expect(

@@ -1,13 +1,21 @@
 //! The packets that are sent most, decoded in one look; all others, and whatever is wrong, are for the
 //! general way.
 
-use crate::packet::{Ack, Packet, Publish};
+use crate::packet::{Ack, Packet, PacketType, Publish};
 use crate::{PacketId, Properties, QoS, Topic, Version};
 
 /// The packet at the front of `bytes` and its length, if it is one of those and whole.
 #[inline]
 pub(super) fn decode(bytes: &[u8], version: Version) -> Option<(Packet<'_>, usize)> {
-    if let Some(packet) = short_ack(bytes) {
+    if let Some((kind, packet_id)) = short_ack(bytes) {
+        let ack = Ack::success(packet_id);
+        let packet = match kind {
+            PacketType::PubAck => Packet::PubAck(ack),
+            PacketType::PubRec => Packet::PubRec(ack),
+            PacketType::PubRel => Packet::PubRel(ack),
+            PacketType::PubComp => Packet::PubComp(ack),
+            _ => return None,
+        };
         return Some((packet, SHORT_ACK));
     }
     let (publish, length) = plain_publish(bytes, version)?;
@@ -15,28 +23,35 @@ pub(super) fn decode(bytes: &[u8], version: Version) -> Option<(Packet<'_>, usiz
 }
 
 /// How many bytes an acknowledgement of success has, in every version.
-const SHORT_ACK: usize = 4;
+pub const SHORT_ACK: usize = 4;
 
-/// The packets of which a busy peer sends most after PUBLISH, in the form that nearly all have.
+/// The acknowledgement of success at the front of `bytes`, in the form of [`SHORT_ACK`] bytes that
+/// nearly all have: its type, and what it acknowledges.
+///
+/// `None` says nothing: any packet may lie there, also an acknowledgement in its long form. For who
+/// takes apart millions of them and needs no [`Packet`] for it; [`decode`](crate::decode()) takes all.
 #[inline]
-fn short_ack(bytes: &[u8]) -> Option<Packet<'_>> {
+pub fn short_ack(bytes: &[u8]) -> Option<(PacketType, PacketId)> {
     let &[first, 2, high, low, ..] = bytes else {
         return None;
     };
-    let ack = Ack::success(PacketId::new(u16::from_be_bytes([high, low]))?);
-    Some(match first {
-        0x40 => Packet::PubAck(ack),
-        0x50 => Packet::PubRec(ack),
-        0x62 => Packet::PubRel(ack),
-        0x70 => Packet::PubComp(ack),
+    let kind = match first {
+        0x40 => PacketType::PubAck,
+        0x50 => PacketType::PubRec,
+        0x62 => PacketType::PubRel,
+        0x70 => PacketType::PubComp,
         _ => return None,
-    })
+    };
+    Some((kind, PacketId::new(u16::from_be_bytes([high, low]))?))
 }
 
-/// A PUBLISH as nearly all are: whole, below 16 KiB, with a topic of printable ASCII and without
-/// properties. Whatever is else about it, and whatever is wrong with it, is for the general way.
+/// The PUBLISH at the front of `bytes` and its length, if it is as nearly all are: whole, below 16 KiB,
+/// with a topic of printable ASCII and without properties.
+///
+/// `None` says nothing: whatever is else about it, and whatever is wrong with it, is for the general
+/// way, which is [`decode`](crate::decode()).
 #[inline]
-fn plain_publish(bytes: &[u8], version: Version) -> Option<(Publish<'_>, usize)> {
+pub fn plain_publish(bytes: &[u8], version: Version) -> Option<(Publish<'_>, usize)> {
     let (&first, rest) = bytes.split_first()?;
     let qos = match first & 0xF6 {
         0x30 if first & 0x08 == 0 => QoS::AtMostOnce,

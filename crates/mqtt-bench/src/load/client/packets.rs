@@ -1,17 +1,27 @@
 //! What packets mean to a client: messages are checked and answered, confirmations are counted.
 
 use mqtt_common::client::Lost;
-use mqtt_proto::flow::Incoming;
-use mqtt_proto::{Ack, Packet, Publish, QoS, decode};
+use mqtt_proto::{
+    Ack, Packet, PacketId, PacketType, Publish, QoS, SHORT_ACK, decode, plain_publish, short_ack,
+};
 use std::time::Duration;
 use tokio::time::Instant;
 
+use super::tally::Tally;
 use super::{Client, MAX_PACKET};
 use crate::load::check::{Streams, Verdict};
+use crate::load::flight::Unexpected;
+use crate::load::held::Held;
 use crate::load::payload;
 use crate::load::shared::add;
 use crate::load::stamp::Stamp;
 use crate::load::trouble::Trouble;
+
+/// The first bytes of acknowledgements.
+const PUBACK: u8 = 0x40;
+const PUBREC: u8 = 0x50;
+const PUBREL: u8 = 0x62;
+const PUBCOMP: u8 = 0x70;
 
 /// What a subscriber remembers.
 #[derive(Debug)]
@@ -19,7 +29,7 @@ pub struct Subscriber {
     /// What has come from whom.
     pub streams: Streams,
     /// Messages of QoS 2 that are not released.
-    incoming: Incoming<()>,
+    held: Held,
     run: u16,
     hears_others: bool,
     /// Whether its messages have no mark, and are only counted.
@@ -34,7 +44,7 @@ impl Subscriber {
     pub fn new(run: u16, hears_others: bool, is_blind: bool) -> Subscriber {
         Subscriber {
             streams: Streams::new(run),
-            incoming: Incoming::default(),
+            held: Held::default(),
             run,
             hears_others,
             is_blind,
@@ -43,59 +53,54 @@ impl Subscriber {
     }
 }
 
-/// What came in one read.
-#[derive(Debug, Default)]
-struct Tally {
-    delivered: u64,
-    bytes: u64,
-    confirmed: u64,
-}
-
 impl Client {
     /// Handles all whole packets; how many bytes they took.
     pub(super) fn handle(&mut self, bytes: &[u8]) -> Result<usize, Lost> {
-        let now = self.shared.clock.now();
-        let mut tally = Tally::default();
-        let mut used = 0;
         if self.accepted.is_none() {
             Lost::check_first(bytes)?;
         }
-        loop {
-            let rest = &bytes[used..];
-            match decode(rest, self.version, MAX_PACKET) {
-                Ok(Some((packet, length))) => {
-                    self.packet(&packet, now, &mut tally)?;
-                    used += length;
-                }
-                Ok(None) => break,
-                Err(error) => return Err(self.undecodable(rest, &error)),
-            }
-        }
-        let counts = &self.shared.counts;
-        if tally.delivered + tally.confirmed > 0 {
-            add(&counts.delivered, tally.delivered);
-            add(&counts.bytes, tally.bytes);
-            add(&counts.confirmed, tally.confirmed);
-            counts.last.set(now);
-            self.shared.check_goal();
-        }
-        Ok(used)
+        let mut tally = Tally::new(self.shared.clock.now());
+        self.shared.lend(&mut self.out);
+        let used = self.take_apart(bytes, &mut tally);
+        tally.enter(&self.shared);
+        used
     }
 
-    fn packet(&mut self, packet: &Packet<'_>, now: u64, tally: &mut Tally) -> Result<(), Lost> {
-        match packet {
-            Packet::Publish(publish) => {
-                self.message(publish, now, tally);
-                Ok(())
-            }
-            Packet::PubAck(ack) => self.confirmed(ack, now, tally, QoS::AtLeastOnce),
-            Packet::PubComp(ack) => self.confirmed(ack, now, tally, QoS::ExactlyOnce),
-            Packet::PubRec(ack) => self.received(ack, now),
-            Packet::PubRel(ack) => {
-                if let Some(subscriber) = &mut self.subscriber {
-                    subscriber.incoming.handle_pubrel(ack.packet_id);
+    /// Packet by packet; those that come by the million are not made a [`Packet`] first.
+    fn take_apart(&mut self, bytes: &[u8], tally: &mut Tally) -> Result<usize, Lost> {
+        let mut used = 0;
+        loop {
+            let rest = &bytes[used..];
+            if let Some((kind, id)) = short_ack(rest) {
+                self.acknowledged(kind, id, false, tally)?;
+                used += SHORT_ACK;
+            } else if let Some((publish, length)) = plain_publish(rest, self.version) {
+                self.message(&publish, tally);
+                used += length;
+            } else {
+                match decode(rest, self.version, MAX_PACKET) {
+                    Ok(Some((packet, length))) => {
+                        self.packet(&packet, tally)?;
+                        used += length;
+                    }
+                    Ok(None) => return Ok(used),
+                    Err(error) => return Err(self.undecodable(rest, &error)),
                 }
-                self.answer(&Packet::PubComp(Ack::success(ack.packet_id)));
+            }
+        }
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, tally: &mut Tally) -> Result<(), Lost> {
+        let mut acknowledged = |kind, ack: &Ack<'_>| {
+            self.acknowledged(kind, ack.packet_id, ack.reason.is_error(), tally)
+        };
+        match packet {
+            Packet::PubAck(ack) => acknowledged(PacketType::PubAck, ack),
+            Packet::PubRec(ack) => acknowledged(PacketType::PubRec, ack),
+            Packet::PubRel(ack) => acknowledged(PacketType::PubRel, ack),
+            Packet::PubComp(ack) => acknowledged(PacketType::PubComp, ack),
+            Packet::Publish(publish) => {
+                self.message(publish, tally);
                 Ok(())
             }
             Packet::ConnAck(connack) if connack.reason.is_error() => Err(Lost::Refused {
@@ -126,35 +131,35 @@ impl Client {
         }
     }
 
-    /// Appends an acknowledgement.
-    fn answer(&mut self, packet: &Packet<'_>) {
-        // These packets are short and without properties: they always have a wire form.
-        let _ = packet.encode(self.version, &mut self.out);
+    /// Appends an acknowledgement of success, in the form that every version has (MQTT 5, 3.4.2.1).
+    #[inline]
+    fn answer(&mut self, first: u8, id: PacketId) {
+        let [high, low] = id.get().to_be_bytes();
+        self.out.extend_from_slice(&[first, 2, high, low]);
     }
 
-    fn message(&mut self, publish: &Publish<'_>, now: u64, tally: &mut Tally) {
+    #[inline]
+    fn message(&mut self, publish: &Publish<'_>, tally: &mut Tally) {
         if let Some(id) = publish.packet_id {
-            self.answer(&match publish.qos {
-                QoS::ExactlyOnce => Packet::PubRec(Ack::success(id)),
-                _ => Packet::PubAck(Ack::success(id)),
-            });
+            let is_twofold = publish.qos == QoS::ExactlyOnce;
+            self.answer(if is_twofold { PUBREC } else { PUBACK }, id);
+            if let Some(subscriber) = &mut self.subscriber
+                && is_twofold
+                && !subscriber.held.take(id)
+            {
+                return;
+            }
         }
         let Some(subscriber) = &mut self.subscriber else {
             return;
         };
-        if let (QoS::ExactlyOnce, Some(id)) = (publish.qos, publish.packet_id)
-            && !subscriber.incoming.handle_publish(id, ())
-        {
-            return;
-        }
         let counts = &self.shared.counts;
         let (run, hears_others) = (subscriber.run, subscriber.hears_others);
         let is_counted = |stamp: &Stamp| hears_others || stamp.run == run;
         let found = payload::find(publish.payload, &mut subscriber.hint);
         let Some(stamp) = found.filter(is_counted) else {
             if subscriber.is_blind {
-                tally.delivered += 1;
-                tally.bytes += publish.payload.len() as u64;
+                tally.delivered(publish.payload.len());
             } else {
                 add(&counts.foreign, 1);
             }
@@ -168,66 +173,52 @@ impl Client {
                 return;
             }
         }
-        tally.delivered += 1;
-        tally.bytes += publish.payload.len() as u64;
-        let took = now.saturating_sub(stamp.time);
-        self.shared.latencies.borrow_mut().saturating_record(took);
+        tally.delivered(publish.payload.len());
+        tally.took(stamp.time, &self.shared);
         if stamp.run == self.shared.run {
-            self.shared.seen(stamp.publisher);
+            tally.seen(stamp.publisher, &self.shared);
         }
     }
 
-    /// PUBACK or PUBCOMP has come.
-    fn confirmed(
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP has come, perhaps with a reason why not.
+    #[inline]
+    fn acknowledged(
         &mut self,
-        ack: &Ack<'_>,
-        now: u64,
+        kind: PacketType,
+        id: PacketId,
+        is_refusal: bool,
         tally: &mut Tally,
-        qos: QoS,
     ) -> Result<(), Lost> {
-        let Some(publisher) = &mut self.publisher else {
-            return Err(unexpected());
-        };
-        let sent = match qos {
-            QoS::AtLeastOnce => publisher.outgoing.handle_puback(ack.packet_id),
-            _ => {
-                let pubcomp = publisher.outgoing.handle_pubcomp(ack.packet_id);
-                pubcomp.map(|()| None)
+        if kind == PacketType::PubRel {
+            if let Some(subscriber) = &mut self.subscriber {
+                subscriber.held.release(id);
             }
-        };
-        let sent = sent.map_err(|_| unexpected())?;
-        if ack.reason.is_error() {
-            add(&self.shared.counts.refused, 1);
-        }
-        self.time_confirmed(sent, now);
-        tally.confirmed += 1;
-        Ok(())
-    }
-
-    /// PUBACK or PUBREC says that the broker has a message.
-    fn time_confirmed(&self, sent: Option<u64>, now: u64) {
-        if let (true, Some(sent)) = (self.times_confirmed, sent) {
-            let took = now.saturating_sub(sent);
-            self.shared.latencies.borrow_mut().saturating_record(took);
-        }
-    }
-
-    /// PUBREC has come.
-    fn received(&mut self, ack: &Ack<'_>, now: u64) -> Result<(), Lost> {
-        let Some(publisher) = &mut self.publisher else {
-            return Err(unexpected());
-        };
-        if ack.reason.is_error() {
-            let ended = publisher.outgoing.handle_refused_pubrec(ack.packet_id);
-            ended.map_err(|_| unexpected())?;
-            add(&self.shared.counts.refused, 1);
-            add(&self.shared.counts.confirmed, 1);
+            self.answer(PUBCOMP, id);
             return Ok(());
         }
-        let handled = publisher.outgoing.handle_pubrec(ack.packet_id);
-        let sent = handled.map_err(|_| unexpected())?;
-        self.time_confirmed(sent, now);
-        self.answer(&Packet::PubRel(Ack::success(ack.packet_id)));
+        let flight = match &mut self.publisher {
+            Some(publisher) => &mut publisher.flight,
+            None => return Err(unexpected()),
+        };
+        let sent = match kind {
+            PacketType::PubAck => flight.handle_puback(id),
+            PacketType::PubRec if is_refusal => flight.handle_refused_pubrec(id).map(|()| None),
+            PacketType::PubRec => flight.handle_pubrec(id),
+            _ => flight.handle_pubcomp(id).map(|()| None),
+        };
+        let sent = sent.map_err(|Unexpected| unexpected())?;
+        if is_refusal {
+            add(&self.shared.counts.refused, 1);
+        }
+        // PUBACK or PUBREC says that the broker has the message.
+        if let (true, Some(sent)) = (self.times_confirmed, sent) {
+            tally.took(sent, &self.shared);
+        }
+        if kind == PacketType::PubRec && !is_refusal {
+            self.answer(PUBREL, id);
+        } else {
+            tally.confirmed += 1;
+        }
         Ok(())
     }
 }

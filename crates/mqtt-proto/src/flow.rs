@@ -297,8 +297,9 @@ impl<M> Default for Incoming<M> {
     }
 }
 
-/// A map of so many entries is kept when it has become empty, for the next message.
-const KEPT: usize = 64;
+/// A map of so many entries is kept when it has become empty, for the next message: those of a client with
+/// 100 messages in flight, whose map would otherwise grow anew with every batch.
+const KEPT: usize = 128;
 
 impl<M> Incoming<M> {
     /// PUBLISH of QoS 2 has come: `true` if it is new and was taken [MQTT-4.3.3-10].

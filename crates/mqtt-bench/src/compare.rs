@@ -93,6 +93,7 @@ pub async fn run(
     let mut is_stopped = false;
     for scenario in &comparison.scenarios {
         let first = rows.len();
+        let before = machine::Spent::now();
         for candidate in 0..comparison.candidates.len() {
             rows.push(Row {
                 scenario,
@@ -131,6 +132,9 @@ pub async fn run(
         }
         if is_text {
             print!("{}", table::text(comparison, &rows[first..]));
+        }
+        if let Some(said) = before.complaint(machine::Spent::now()) {
+            console.note(&format!("{}: {said}.", scenario.name));
         }
         if is_stopped {
             break;

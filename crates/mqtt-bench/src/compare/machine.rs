@@ -1,4 +1,4 @@
-//! What figures depend on besides the brokers: machine, load, date, versions.
+//! What figures depend on besides the brokers: machine, load, date, versions, and what a host takes away.
 
 use std::fmt::Write;
 
@@ -54,4 +54,64 @@ fn first_line(path: &str, front: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let line = text.lines().find(|line| line.starts_with(front))?;
     Some(line.trim().to_owned())
+}
+
+/// From this share on, what the host of a virtual machine took is worth a word.
+const MUCH: f64 = 0.05;
+
+/// How the processors' time was spent, in the system's ticks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    whole: u64,
+    /// Ticks in which something here wanted to work, and the host let others.
+    stolen: u64,
+}
+
+impl Spent {
+    /// Since the machine was started; nothing where the system does not tell.
+    pub fn now() -> Spent {
+        first_line("/proc/stat", "cpu ").map_or_else(Spent::default, |line| Spent::read(&line))
+    }
+
+    /// The line begins with user, nice, system, idle, iowait, irq, softirq and steal; what follows is
+    /// counted in these as well.
+    fn read(line: &str) -> Spent {
+        let ticks = line.split_whitespace().skip(1).take(8);
+        let ticks: Vec<u64> = ticks.filter_map(|ticks| ticks.parse().ok()).collect();
+        Spent {
+            whole: ticks.iter().sum(),
+            stolen: ticks.get(7).copied().unwrap_or(0),
+        }
+    }
+
+    /// What is to be said of the time since then, if much was stolen.
+    pub fn complaint(self, now: Spent) -> Option<String> {
+        let whole = now.whole.saturating_sub(self.whole).max(1);
+        let share = now.stolen.saturating_sub(self.stolen) as f64 / whole as f64;
+        (share >= MUCH).then(|| {
+            format!(
+                "the host of this virtual machine took {:.0} % of the processors' time away meanwhile: figures are \
+                 worse than they could be, and not alike",
+                share * 100.0
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn much_that_the_host_takes_is_worth_a_word() {
+        let before = Spent::read("cpu  100 0 50 800 10 0 0 40 7 0");
+        assert_eq!((before.whole, before.stolen), (1000, 40));
+        let little = Spent::read("cpu  180 0 60 800 10 0 0 44 9 0");
+        assert_eq!(before.complaint(little), None);
+        let much = Spent::read("cpu  150 0 60 820 10 0 0 60 9 0");
+        let said = before.complaint(much).unwrap();
+        assert!(said.contains("took 20 % of"), "{said}");
+        // Where nothing is known, nothing is said.
+        assert_eq!(Spent::default().complaint(Spent::read("")), None);
+    }
 }

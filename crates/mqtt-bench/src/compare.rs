@@ -22,6 +22,7 @@ use mqtt_common::value;
 
 use crate::options::Options;
 use crate::report::Form;
+use crate::say::{say, say_line};
 use candidate::Candidate;
 use measure::Measure;
 use scenario::{SCENARIOS, Scenario};
@@ -76,6 +77,8 @@ pub struct Row {
     pub candidate: usize,
     /// All rounds.
     pub measures: Vec<Measure>,
+    /// The share of the processors' time that the host took away during all rounds of all candidates.
+    pub stolen: f64,
 }
 
 /// Does it and tells about it.
@@ -87,7 +90,7 @@ pub async fn run(
 ) -> Exit {
     let is_text = options.form == Form::Text;
     if is_text {
-        print!("{}", machine::described(&comparison.candidates));
+        say!("{}", machine::described(&comparison.candidates));
     }
     let mut rows = Vec::new();
     let mut is_stopped = false;
@@ -99,6 +102,7 @@ pub async fn run(
                 scenario,
                 candidate,
                 measures: Vec::new(),
+                stolen: 0.0,
             });
         }
         for round in 0..comparison.rounds {
@@ -130,11 +134,13 @@ pub async fn run(
                 break;
             }
         }
-        if is_text {
-            print!("{}", table::text(comparison, &rows[first..]));
+        let stolen = before.stolen(machine::Spent::now());
+        for row in &mut rows[first..] {
+            row.stolen = stolen;
         }
-        if let Some(said) = before.complaint(machine::Spent::now()) {
-            console.note(&format!("{}: {said}.", scenario.name));
+        if is_text {
+            let complaint = machine::complaint(stolen);
+            say!("{}{complaint}", table::text(comparison, &rows[first..]));
         }
         if is_stopped {
             break;
@@ -142,8 +148,8 @@ pub async fn run(
     }
     match options.form {
         Form::Text => {}
-        Form::Json => println!("{}", table::json(comparison, &rows)),
-        Form::Csv => print!("{}", table::csv(comparison, &rows)),
+        Form::Json => say_line!("{}", table::json(comparison, &rows)),
+        Form::Csv => say!("{}", table::csv(comparison, &rows)),
     }
     if is_stopped {
         Exit::INTERRUPTED

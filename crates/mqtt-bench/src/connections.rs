@@ -23,6 +23,7 @@ use crate::options::Options;
 use crate::plan::{Plan, Role};
 use crate::report::text::line;
 use crate::report::{Form, data};
+use crate::say::{say, say_line};
 
 /// What has come of connecting and disconnecting.
 #[derive(Debug)]
@@ -48,9 +49,9 @@ pub async fn run(options: &Options, console: &Console, signals: &mut Signals) ->
                 trouble.explain(&options.plan.common, console);
             }
             match options.form {
-                Form::Text => print!("{}", told(&cycles)),
-                Form::Json => println!("{:#}", Value::from_iter(fields(&cycles))),
-                Form::Csv => print!("{}", data::lines(&fields(&cycles))),
+                Form::Text => say!("{}", told(&cycles)),
+                Form::Json => say_line!("{:#}", Value::from_iter(fields(&cycles))),
+                Form::Csv => say!("{}", data::lines(&fields(&cycles))),
             }
             cycles
                 .trouble
@@ -63,9 +64,9 @@ pub async fn run(options: &Options, console: &Console, signals: &mut Signals) ->
                 trouble.explain(&options.plan.common, console);
             }
             match options.form {
-                Form::Text => print!("{}", held(&outcome)),
-                Form::Json => println!("{}", data::json(options.command, &options.plan, &outcome)),
-                Form::Csv => print!("{}", data::csv(options.command, &options.plan, &outcome)),
+                Form::Text => say!("{}", held(&outcome)),
+                Form::Json => say_line!("{}", data::json(options.command, &options.plan, &outcome)),
+                Form::Csv => say!("{}", data::csv(options.command, &options.plan, &outcome)),
             }
             outcome
                 .trouble

@@ -14,6 +14,7 @@ mod options;
 mod plan;
 mod processor;
 mod report;
+mod say;
 mod simulate;
 mod stored;
 
@@ -29,6 +30,7 @@ use compare::rumqttd;
 use live::Live;
 use options::{Options, Task};
 use report::Form;
+use say::say_line;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -36,7 +38,9 @@ fn main() -> ExitCode {
         let port = arguments.next();
         return rumqttd::serve(port.as_deref().and_then(OsStr::to_str));
     }
-    mqtt_common::run(Program::Bench, Options::new, work)
+    mqtt_common::run(Program::Bench, Options::new, async |options, console| {
+        say::judge(work(options, console).await)
+    })
 }
 
 async fn work(options: Options, console: Console) -> Exit {
@@ -52,7 +56,7 @@ async fn work(options: Options, console: Console) -> Exit {
     processor::raise_open_files();
     let has_own_words = matches!(options.task, Task::Compare | Task::Simulate);
     if !options.quiet && options.form == Form::Text && !has_own_words {
-        println!("{}", report::text::intro(&options));
+        say_line!("{}", report::text::intro(&options));
     }
     match options.task {
         Task::Load => {

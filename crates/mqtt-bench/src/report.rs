@@ -11,6 +11,7 @@ use mqtt_common::console::Console;
 use crate::load::run::Outcome;
 use crate::options::Options;
 use crate::plan::Plan;
+use crate::say::{say, say_line};
 
 /// In which form the result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +28,9 @@ pub enum Form {
 /// not be written.
 pub fn tell(options: &Options, plan: &Plan, outcome: &Outcome, console: &Console) -> bool {
     match options.form {
-        Form::Text => print!("{}", text::summary(plan, outcome)),
-        Form::Json => println!("{}", data::json(options.command, plan, outcome)),
-        Form::Csv => print!("{}", data::csv(options.command, plan, outcome)),
+        Form::Text => say!("{}", text::summary(plan, outcome)),
+        Form::Json => say_line!("{}", data::json(options.command, plan, outcome)),
+        Form::Csv => say!("{}", data::csv(options.command, plan, outcome)),
     }
     options
         .plot

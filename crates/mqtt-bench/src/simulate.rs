@@ -24,6 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::names::{self, Fill};
 use crate::options;
+use crate::say::say_line;
 use device::{Device, Kind};
 
 /// How often a device measures, unless told otherwise.
@@ -371,7 +372,7 @@ impl Attached {
         match self.device.command(below, payload) {
             Ok(said) => {
                 if !self.simulation.is_quiet {
-                    println!("{}/{} is {}", self.topic, said.below, said.payload);
+                    say_line!("{}/{} is {}", self.topic, said.below, said.payload);
                 }
                 self.publish(&said.below, &said.payload, QoS::AtLeastOnce);
             }

@@ -13,6 +13,7 @@ use crate::options::Options;
 use crate::plan::{Hearing, Plan};
 use crate::report::text::{line, processor, summary};
 use crate::report::{Form, data};
+use crate::say::{say, say_line};
 
 /// How long the broker keeps the session of a subscriber that is away (version 5), in seconds.
 const KEEP: u32 = 3600;
@@ -62,9 +63,9 @@ fn tell(options: &Options, stored: &Stored, console: &Console) -> Exit {
         processor(&mut text, given);
     }
     match options.form {
-        Form::Text => print!("{text}"),
-        Form::Json => println!("{:#}", Value::from_iter(fields(options, stored))),
-        Form::Csv => print!("{}", data::lines(&fields(options, stored))),
+        Form::Text => say!("{text}"),
+        Form::Json => say_line!("{:#}", Value::from_iter(fields(options, stored))),
+        Form::Csv => say!("{}", data::lines(&fields(options, stored))),
     }
     match (&given.trouble, &stored.fetched) {
         (Some(trouble), _) => trouble.exit(&plan.common),

@@ -84,18 +84,23 @@ impl Spent {
         }
     }
 
-    /// What is to be said of the time since then, if much was stolen.
-    pub fn complaint(self, now: Spent) -> Option<String> {
+    /// The share of the processors' time from then until now that was stolen.
+    pub fn stolen(self, now: Spent) -> f64 {
         let whole = now.whole.saturating_sub(self.whole).max(1);
-        let share = now.stolen.saturating_sub(self.stolen) as f64 / whole as f64;
-        (share >= MUCH).then(|| {
-            format!(
-                "the host of this virtual machine took {:.0} % of the processors' time away meanwhile: figures are \
-                 worse than they could be, and not alike",
-                share * 100.0
-            )
-        })
+        now.stolen.saturating_sub(self.stolen) as f64 / whole as f64
     }
+}
+
+/// What is to be said of this share, if it is much.
+pub fn complaint(stolen: f64) -> String {
+    if stolen < MUCH {
+        return String::new();
+    }
+    format!(
+        "  The host of this virtual machine took {:.0} % of the processors' time away meanwhile: figures are worse\n  \
+         than they could be, and not alike.\n",
+        stolen * 100.0
+    )
 }
 
 #[cfg(test)]
@@ -107,11 +112,11 @@ mod tests {
         let before = Spent::read("cpu  100 0 50 800 10 0 0 40 7 0");
         assert_eq!((before.whole, before.stolen), (1000, 40));
         let little = Spent::read("cpu  180 0 60 800 10 0 0 44 9 0");
-        assert_eq!(before.complaint(little), None);
+        assert_eq!(complaint(before.stolen(little)), "");
         let much = Spent::read("cpu  150 0 60 820 10 0 0 60 9 0");
-        let said = before.complaint(much).unwrap();
+        let said = complaint(before.stolen(much));
         assert!(said.contains("took 20 % of"), "{said}");
         // Where nothing is known, nothing is said.
-        assert_eq!(Spent::default().complaint(Spent::read("")), None);
+        assert_eq!(Spent::default().stolen(Spent::read("")), 0.0);
     }
 }

@@ -184,6 +184,7 @@ fn of_row(comparison: &Comparison, row: &Row) -> Value {
     let rounds: Vec<Value> = row.measures.iter().map(of_round).collect();
     json!({
         "scenario": row.scenario.name,
+        "stolen": row.stolen,
         "broker": comparison.candidates[row.candidate].name,
         "version": comparison.candidates[row.candidate].version,
         "median": medians,

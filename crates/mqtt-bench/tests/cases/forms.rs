@@ -1,6 +1,7 @@
 //! The result as text, JSON, CSV and a picture.
 
 use crate::*;
+use std::process::{Command, Stdio};
 
 #[test]
 fn text_has_units_and_no_riddles() {
@@ -90,4 +91,21 @@ fn a_picture_is_drawn() {
         "{}",
         ended.stderr
     );
+}
+
+#[test]
+fn who_reads_no_more_does_not_disturb_a_run() {
+    let broker = BrokerProcess::open();
+    let line = format!("fan-in -c 2 -n 10 -q 1 -p {}", broker.port());
+    let mut command = Command::new(mqtt_testkit::tools::tool("mqtt-bench"));
+    command.args(line.split(' ')).stdin(Stdio::null());
+    let mut program = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it can be started");
+    drop(program.stdout.take());
+    let ended = program.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!((ended.status.code(), &*said), (Some(0), ""));
 }

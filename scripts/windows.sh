@@ -293,15 +293,26 @@ left_out=(
 # package is named.
 pure=(engine_ fuzz_ tidiness)
 
+# What of packages is tested; cargo wants no word of a library where there is none.
+parts_of() { # PACKAGE ...
+    local package
+    for package; do
+        [ ! -e "$here/crates/$package/src/lib.rs" ] || { echo --lib && break; }
+    done
+    printf '%s\n' "${@/#/--package=}" --bins --tests
+}
+
 # The tests of those packages, and all programs, which the tests start.
 build_tests() { # PACKAGE ...
-    cross test --quiet --no-run "${@/#/--package=}" --lib --bins --tests
+    local parts
+    mapfile -t parts < <(parts_of "$@")
+    cross test --quiet --no-run "${parts[@]}"
     # Tests would have cargo build a program again that is older than any source, though nothing of it changed.
     touch "$home/target/$target/debug/"*.exe
 }
 
 tests() { # [PACKAGE [ARGUMENT ...]]
-    local packages=("${tested[@]}") name skipped=("${left_out[@]}" "${pure[@]}")
+    local packages=("${tested[@]}") parts skipped=("${left_out[@]}" "${pure[@]}")
     if [ $# -gt 0 ]; then
         packages=("$1") skipped=("${left_out[@]}")
         shift
@@ -310,7 +321,8 @@ tests() { # [PACKAGE [ARGUMENT ...]]
     fi
     step "The tests on Windows (Wine)"
     build_tests "${packages[@]}"
-    cross test --no-fail-fast "${packages[@]/#/--package=}" --lib --bins --tests -- "${skipped[@]/#/--skip=}" "$@"
+    mapfile -t parts < <(parts_of "${packages[@]}")
+    cross test --no-fail-fast "${parts[@]}" -- "${skipped[@]/#/--skip=}" "$@"
 }
 
 main() {

@@ -39,11 +39,11 @@ fn main() -> ExitCode {
         return rumqttd::serve(port.as_deref().and_then(OsStr::to_str));
     }
     mqtt_common::run(Program::Bench, Options::new, async |options, console| {
-        say::judge(work(options, console).await)
+        say::judge(work(options, &console).await, &console)
     })
 }
 
-async fn work(options: Options, console: Console) -> Exit {
+async fn work(options: Options, console: &Console) -> Exit {
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => {
@@ -63,27 +63,27 @@ async fn work(options: Options, console: Console) -> Exit {
             let mut live = Live::new(&options.plan, !options.quiet);
             let outcome = load::run::run(&options.plan, &mut live, &mut signals).await;
             if let Some(trouble) = &outcome.trouble {
-                trouble.explain(&options.plan.common, &console);
+                trouble.explain(&options.plan.common, console);
             }
             let exit = exit::of(&options.plan, &outcome);
             let is_told =
-                outcome.opened == 0 || report::tell(&options, &options.plan, &outcome, &console);
+                outcome.opened == 0 || report::tell(&options, &options.plan, &outcome, console);
             if is_told || exit != Exit::DONE {
                 exit
             } else {
                 Exit::USAGE
             }
         }
-        Task::Connections => connections::run(&options, &console, &mut signals).await,
+        Task::Connections => connections::run(&options, console, &mut signals).await,
         Task::Compare => match &options.comparison {
-            Some(comparison) => compare::run(&options, comparison, &console, &mut signals).await,
+            Some(comparison) => compare::run(&options, comparison, console, &mut signals).await,
             None => Exit::USAGE,
         },
         Task::Simulate => match &options.simulation {
-            Some(simulation) => simulate::run(simulation, &console, &mut signals).await,
+            Some(simulation) => simulate::run(simulation, console, &mut signals).await,
             None => Exit::USAGE,
         },
-        Task::Retained => stored::retained(&options, &console, &mut signals).await,
-        Task::Offline => stored::offline(&options, &console, &mut signals).await,
+        Task::Retained => stored::retained(&options, console, &mut signals).await,
+        Task::Offline => stored::offline(&options, console, &mut signals).await,
     }
 }

@@ -1,12 +1,13 @@
 //! What is said on stdout, where perhaps nobody reads any more, as behind `| head`.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
+use mqtt_common::console::Console;
 use mqtt_common::exit::Exit;
 
-/// Whether something could not be written that somebody waits for.
-static HAS_FAILED: AtomicBool = AtomicBool::new(false);
+/// Why something could not be written that somebody waits for.
+static FAILED: OnceLock<io::Error> = OnceLock::new();
 
 /// As `print!`, without a panic.
 macro_rules! say {
@@ -20,7 +21,7 @@ macro_rules! say_line {
 
 pub(crate) use {say, say_line};
 
-/// Writes text. Whoever has closed stdout has read enough; any other error is told once.
+/// Writes text. Whoever has closed stdout has read enough; any other error is told at the end.
 pub fn write(text: &str) {
     let mut stdout = io::stdout().lock();
     let written = stdout
@@ -28,15 +29,19 @@ pub fn write(text: &str) {
         .and_then(|()| stdout.flush());
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
-        && !HAS_FAILED.swap(true, Ordering::Relaxed)
     {
-        eprintln!("Error: Standard output: {error}.");
+        // The first error is the one that is told.
+        let _ = FAILED.set(error);
     }
 }
 
-/// The exit code of a run that would end with this one if all that it said has been written.
-pub fn judge(exit: Exit) -> Exit {
-    if exit == Exit::DONE && HAS_FAILED.load(Ordering::Relaxed) {
+/// Tells what could not be written; the exit code of a run that would otherwise end with this one.
+pub fn judge(exit: Exit, console: &Console) -> Exit {
+    let Some(error) = FAILED.get() else {
+        return exit;
+    };
+    console.error(&format!("Error: Standard output: {error}."));
+    if exit == Exit::DONE {
         Exit::USAGE
     } else {
         exit

@@ -14,8 +14,8 @@ use super::rumqttd;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Mosquitto's messages in flight, as it is shipped.
 const SHIPPED: u64 = 20;
-/// Messages in flight to and from tuned ones, and from each publisher to everybody else: how many those
-/// send at once is left as they are shipped.
+/// Messages in flight from each publisher to everybody else, and the limit of a tuned Mosquitto both ways.
+/// How many all others have in flight to a subscriber is theirs to decide, as they are shipped.
 const IN_FLIGHT: u64 = 100;
 
 /// How a broker is started.

@@ -1,7 +1,6 @@
 //! Messages of QoS 2 that have come and are not released yet: one bit for each packet identifier.
 //!
-//! Some thousands of them come and go in a millisecond. A map would hash each of them twice, and grow
-//! and shrink with every batch.
+//! Some thousands of them come and go in a millisecond. A map would hash each of them twice.
 
 use mqtt_proto::PacketId;
 

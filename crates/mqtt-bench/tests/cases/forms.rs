@@ -1,6 +1,7 @@
 //! The result as text, JSON, CSV and a picture.
 
 use crate::*;
+use mqtt_testkit::program::spawn;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -96,16 +97,28 @@ fn a_picture_is_drawn() {
 #[test]
 fn who_reads_no_more_does_not_disturb_a_run() {
     let broker = BrokerProcess::open();
-    let line = format!("fan-in -c 2 -n 10 -q 1 -p {}", broker.port());
-    let mut command = Command::new(mqtt_testkit::tools::tool("mqtt-bench"));
-    command.args(line.split(' ')).stdin(Stdio::null());
-    let mut program = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it can be started");
+    let line = at(broker.port(), "fan-in -c 2 -n 10 -q 1");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-bench"));
+    command.args(line.split_whitespace()).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = spawn(&mut command).expect("it can be started");
     drop(program.stdout.take());
     let ended = program.wait_with_output().expect("it ends");
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!((ended.status.code(), &*said), (Some(0), ""));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let broker = BrokerProcess::open();
+    let line = at(broker.port(), "fan-in -c 2 -n 10 -q 1");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt-bench"));
+    command.args(line.split_whitespace()).stdin(Stdio::null());
+    command.stdout(full.expect("Linux has it"));
+    let ended = command.output().expect("it can be started");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.starts_with("Error: Standard output: "), "{said}");
+    assert_eq!(ended.status.code(), Some(1));
 }

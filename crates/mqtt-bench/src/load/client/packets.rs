@@ -17,12 +17,6 @@ use crate::load::shared::add;
 use crate::load::stamp::Stamp;
 use crate::load::trouble::Trouble;
 
-/// The first bytes of acknowledgements.
-const PUBACK: u8 = 0x40;
-const PUBREC: u8 = 0x50;
-const PUBREL: u8 = 0x62;
-const PUBCOMP: u8 = 0x70;
-
 /// What a subscriber remembers.
 #[derive(Debug)]
 pub struct Subscriber {
@@ -131,18 +125,21 @@ impl Client {
         }
     }
 
-    /// Appends an acknowledgement of success, in the form that every version has (MQTT 5, 3.4.2.1).
+    /// Appends an acknowledgement.
     #[inline]
-    fn answer(&mut self, first: u8, id: PacketId) {
-        let [high, low] = id.get().to_be_bytes();
-        self.out.extend_from_slice(&[first, 2, high, low]);
+    fn answer(&mut self, packet: &Packet<'_>) {
+        // These packets are short and without properties: they always have a wire form.
+        let _ = packet.encode(self.version, &mut self.out);
     }
 
     #[inline]
     fn message(&mut self, publish: &Publish<'_>, tally: &mut Tally) {
         if let Some(id) = publish.packet_id {
             let is_twofold = publish.qos == QoS::ExactlyOnce;
-            self.answer(if is_twofold { PUBREC } else { PUBACK }, id);
+            self.answer(&match is_twofold {
+                true => Packet::PubRec(Ack::success(id)),
+                false => Packet::PubAck(Ack::success(id)),
+            });
             if let Some(subscriber) = &mut self.subscriber
                 && is_twofold
                 && !subscriber.held.take(id)
@@ -193,7 +190,7 @@ impl Client {
             if let Some(subscriber) = &mut self.subscriber {
                 subscriber.held.release(id);
             }
-            self.answer(PUBCOMP, id);
+            self.answer(&Packet::PubComp(Ack::success(id)));
             return Ok(());
         }
         let flight = match &mut self.publisher {
@@ -215,7 +212,7 @@ impl Client {
             tally.took(sent, &self.shared);
         }
         if kind == PacketType::PubRec && !is_refusal {
-            self.answer(PUBREL, id);
+            self.answer(&Packet::PubRel(Ack::success(id)));
         } else {
             tally.confirmed += 1;
         }

@@ -86,6 +86,8 @@ pub struct Connection {
     pub window: Window,
     /// How many topic aliases the client takes.
     pub alias_maximum: u16,
+    /// Where what is known of the topic lies that the client has published to last.
+    pub slot: u16,
     /// See [`Aliases`].
     pub aliases: Option<Box<Aliases>>,
 }

@@ -19,6 +19,7 @@
 //! time, which never goes back.
 
 mod access;
+mod acknowledge;
 mod admit;
 pub mod behind;
 pub mod congestion;
@@ -288,6 +289,7 @@ impl Engine {
             receive_maximum: u16::MAX,
             window: window::Window::default(),
             alias_maximum: 0,
+            slot: 0,
             aliases: None,
         });
         let key = ConnectionKey(u32::try_from(index).expect("fewer than 2^32 connections"));
@@ -362,18 +364,22 @@ impl Engine {
         }
     }
 
+    #[inline]
     fn connection(&self, key: ConnectionKey) -> &Connection {
         &self.connections[key.0 as usize]
     }
 
+    #[inline]
     fn connection_mut(&mut self, key: ConnectionKey) -> &mut Connection {
         &mut self.connections[key.0 as usize]
     }
 
+    #[inline]
     fn session(&self, key: SessionKey) -> &Session {
         &self.sessions[key.0 as usize]
     }
 
+    #[inline]
     fn session_mut(&mut self, key: SessionKey) -> &mut Session {
         &mut self.sessions[key.0 as usize]
     }
@@ -399,6 +405,7 @@ impl Engine {
         is_sent
     }
 
+    #[inline]
     fn mark_dirty(&mut self, key: ConnectionKey) {
         let connection = &mut self.connections[key.0 as usize];
         if !connection.is_dirty {

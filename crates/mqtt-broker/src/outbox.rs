@@ -108,6 +108,7 @@ impl Outbox {
     }
 
     /// Appends what `write` writes; `spare` is where an empty outbox takes its buffer from.
+    #[inline(always)] // What is appended is known where it is called, and mostly four bytes.
     pub fn append<R>(
         &mut self,
         spare: &mut Vec<Vec<u8>>,
@@ -121,11 +122,18 @@ impl Outbox {
         result
     }
 
+    #[inline]
     fn open(&mut self, spare: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
+        if self.more.is_empty() && self.front.len() < CHUNK && self.front.capacity() > 0 {
+            return &mut self.front;
+        }
+        self.open_next(spare)
+    }
+
+    /// [`Outbox::open`] where the first buffer is not there yet, or is full.
+    fn open_next(&mut self, spare: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
         if self.more.is_empty() && self.front.len() < CHUNK {
-            if self.front.capacity() == 0 {
-                self.front = spare.pop().unwrap_or_default();
-            }
+            self.front = spare.pop().unwrap_or_default();
             return &mut self.front;
         }
         let fits = matches!(self.more.back(), Some(Chunk::Small(last)) if last.len() < CHUNK);

@@ -51,6 +51,17 @@ pub enum Route {
     New,
 }
 
+impl Route {
+    /// The slot of a topic that has one, for [`Routes::find_near`].
+    pub fn slot(self) -> u16 {
+        match self {
+            // There are fewer than 65,536.
+            Route::Known(slot) | Route::Again(slot) => slot as u16,
+            Route::New => 0,
+        }
+    }
+}
+
 impl Routes {
     /// What was known of topics no longer holds.
     pub fn forget(&mut self) {
@@ -76,6 +87,18 @@ impl Routes {
                 Route::Known(at)
             }
             _ => Route::Again(at),
+        }
+    }
+
+    /// Looks a topic up that may be the one in this slot.
+    #[inline]
+    pub fn find_near(&mut self, slot: u16, topic: &Topic) -> Route {
+        let at = usize::from(slot);
+        match self.slots.get(at).and_then(|slot| slot.known.as_ref()) {
+            Some(known) if known.version == self.version && *known.topic == *topic => {
+                Route::Known(at)
+            }
+            _ => self.find(topic),
         }
     }
 

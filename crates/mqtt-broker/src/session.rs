@@ -54,6 +54,8 @@ pub struct Unreleased {
     pub message: Arc<Message>,
     /// How often its PUBLISH came again.
     pub repeats: u8,
+    /// Where what is known of its topic lay when it came (see [`Routes`](crate::routes::Routes)).
+    pub slot: u16,
 }
 
 /// The part of a queue that only the store has.

@@ -203,6 +203,18 @@ impl Topics {
     /// Looks up where a topic leads, for [`Topics::collect`]; may remember it for the next time.
     pub fn route(&mut self, topic: &Topic) -> Route {
         let route = self.routes.find(topic);
+        self.learned(route, topic)
+    }
+
+    /// The same where the topic is likely the one whose route has this slot.
+    #[inline]
+    pub fn route_near(&mut self, slot: u16, topic: &Topic) -> Route {
+        let route = self.routes.find_near(slot, topic);
+        self.learned(route, topic)
+    }
+
+    #[inline]
+    fn learned(&mut self, route: Route, topic: &Topic) -> Route {
         let Route::Again(slot) = route else {
             return route;
         };

@@ -1,11 +1,12 @@
 //! Packets to bytes, appended to a buffer; what a version does not have is left out.
 
+use crate::decode::SHORT_ACK;
 use crate::packet::{
     Ack, Auth, ConnAck, Connect, Disconnect, Packet, PacketType, Publish, SubAck, Subscribe,
     UnsubAck, Unsubscribe,
 };
 use crate::wire::{VarInt, put_binary};
-use crate::{EncodeError, Properties, QoS, ReasonCode, Version};
+use crate::{EncodeError, PacketId, Properties, QoS, ReasonCode, Version};
 
 impl Packet<'_> {
     /// Appends the packet to `out`.
@@ -25,16 +26,15 @@ impl Packet<'_> {
     /// An acknowledgement of success in the form that every version has (MQTT 5, 3.4.2.1).
     #[inline]
     fn short_ack(&self) -> Option<[u8; 4]> {
-        let (first, ack) = match self {
-            Packet::PubAck(ack) => (0x40, ack),
-            Packet::PubRec(ack) => (0x50, ack),
-            Packet::PubRel(ack) => (0x62, ack),
-            Packet::PubComp(ack) => (0x70, ack),
+        let (kind, ack) = match self {
+            Packet::PubAck(ack) => (PacketType::PubAck, ack),
+            Packet::PubRec(ack) => (PacketType::PubRec, ack),
+            Packet::PubRel(ack) => (PacketType::PubRel, ack),
+            Packet::PubComp(ack) => (PacketType::PubComp, ack),
             _ => return None,
         };
         let is_plain = ack.reason == ReasonCode::Success && ack.properties.is_empty();
-        let [high, low] = ack.packet_id.get().to_be_bytes();
-        is_plain.then_some([first, 2, high, low])
+        is_plain.then(|| short_ack_bytes(kind, ack.packet_id))
     }
 
     fn encode_any(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -62,6 +62,20 @@ impl Packet<'_> {
             Packet::Auth(packet) => packet.encode(version, out),
         }
     }
+}
+
+/// PUBACK, PUBREC, PUBREL or PUBCOMP with success, as the few bytes that every version has for it; what
+/// [`short_ack`](crate::short_ack) reads.
+#[inline]
+pub fn short_ack_bytes(kind: PacketType, packet_id: PacketId) -> [u8; SHORT_ACK] {
+    let [high, low] = packet_id.get().to_be_bytes();
+    [first_byte_of_ack(kind), 2, high, low]
+}
+
+/// The first byte of an acknowledgement: PUBREL has a flag for ever [MQTT-3.6.1-1].
+#[inline]
+fn first_byte_of_ack(kind: PacketType) -> u8 {
+    (kind as u8) << 4 | if kind == PacketType::PubRel { 0x02 } else { 0 }
 }
 
 /// Appends the first byte, the remaining length and what `body` writes.
@@ -100,6 +114,7 @@ fn framed(
     }
 }
 
+#[inline]
 fn put_properties(
     out: &mut Vec<u8>,
     version: Version,
@@ -112,6 +127,7 @@ fn put_properties(
     }
 }
 
+#[inline]
 fn put_u16(out: &mut Vec<u8>, value: u16) {
     out.extend_from_slice(&value.to_be_bytes());
 }
@@ -192,7 +208,7 @@ impl Publish<'_> {
     ///
     /// # Errors
     /// As [`Publish::encode`], but what has been appended until then stays.
-    #[inline]
+    #[inline(always)] // What a caller knows of the packet need not be asked.
     pub fn encode_head(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let topic = self.topic.map_or("", |topic| topic.as_str());
         let id = match (self.qos, self.packet_id) {
@@ -211,13 +227,30 @@ impl Publish<'_> {
         };
         let length =
             2 + topic.len() + if id.is_some() { 2 } else { 0 } + properties + self.payload.len();
-        let length = u32::try_from(length)
-            .ok()
-            .and_then(VarInt::new)
-            .ok_or(EncodeError::PacketTooLong)?;
-        out.push(0x30 | u8::from(self.dup) << 3 | (self.qos as u8) << 1 | u8::from(self.retain));
-        length.encode(out);
-        put_binary(out, topic.as_bytes(), "the topic")?;
+        let first = 0x30 | u8::from(self.dup) << 3 | (self.qos as u8) << 1 | u8::from(self.retain);
+        let name =
+            u16::try_from(topic.len()).map_err(|_| EncodeError::FieldTooLong("the topic"))?;
+        let [high, low] = name.to_be_bytes();
+        // Written as a whole where the length takes one byte or two, which is nearly always.
+        match length {
+            0..0x80 => out.extend_from_slice(&[first, length as u8, high, low]),
+            0x80..0x4000 => {
+                out.extend_from_slice(&[
+                    first,
+                    length as u8 | 0x80,
+                    (length >> 7) as u8,
+                    high,
+                    low,
+                ]);
+            }
+            _ => {
+                let length = u32::try_from(length).ok().and_then(VarInt::new);
+                out.push(first);
+                length.ok_or(EncodeError::PacketTooLong)?.encode(out);
+                put_u16(out, name);
+            }
+        }
+        out.extend_from_slice(topic.as_bytes());
         if let Some(id) = id {
             put_u16(out, id.get());
         }
@@ -232,15 +265,12 @@ impl Ack<'_> {
         version: Version,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let flags = if kind == PacketType::PubRel { 0x02 } else { 0 };
-        let first = (kind as u8) << 4 | flags;
         if !version.is_v5() {
             // Neither reason nor properties.
-            let [high, low] = self.packet_id.get().to_be_bytes();
-            out.extend_from_slice(&[first, 2, high, low]);
+            out.extend_from_slice(&short_ack_bytes(kind, self.packet_id));
             return Ok(());
         }
-        framed(out, first, |out| {
+        framed(out, first_byte_of_ack(kind), |out| {
             put_u16(out, self.packet_id.get());
             out.push(self.reason.value());
             if !self.properties.is_empty() {

@@ -3,9 +3,11 @@
 //! [`Outgoing`] belongs to the sender of a PUBLISH, [`Incoming`] to its receiver. A client and a
 //! broker both have one of each, and neither half knows which of the two it serves.
 
+mod by_id;
+
 use crate::{PacketId, QoS};
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use by_id::ById;
+use std::collections::VecDeque;
 
 /// Where an outgoing message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +173,7 @@ impl<M> Outgoing<M> {
     }
 
     /// How far a slot is from the front; identifiers go round at 65535 and leave zero out.
+    #[inline]
     fn distance(&self, id: PacketId) -> usize {
         let (id, first) = (usize::from(id.get()), usize::from(self.first.get()));
         if id >= first {
@@ -180,6 +183,7 @@ impl<M> Outgoing<M> {
         }
     }
 
+    #[inline]
     fn slot(&mut self, id: PacketId) -> Option<&mut Option<InFlight<M>>> {
         let at = self.distance(id);
         self.slots.get_mut(at)
@@ -190,6 +194,7 @@ impl<M> Outgoing<M> {
         self.slots.get(self.distance(id))?.as_ref()
     }
 
+    #[inline]
     fn expect(&mut self, id: PacketId, state: State) -> Result<&mut InFlight<M>, FlowError> {
         match self.slot(id) {
             Some(Some(entry)) if entry.state == state => Ok(entry),
@@ -198,14 +203,33 @@ impl<M> Outgoing<M> {
         }
     }
 
+    /// Ends a message that is in this state.
+    #[inline]
+    fn end_in(&mut self, id: PacketId, state: State) -> Result<Option<M>, FlowError> {
+        if id != self.first {
+            self.expect(id, state)?;
+            return Ok(self.end(id));
+        }
+        // Nearly always it is the oldest; the first slot is never empty.
+        match self.slots.front() {
+            Some(Some(entry)) if entry.state == state => Ok(self.end_first()),
+            Some(_) => Err(FlowError::WrongKind),
+            None => Err(FlowError::UnknownId),
+        }
+    }
+
     fn end(&mut self, id: PacketId) -> Option<M> {
         let at = self.distance(id);
-        if at > 0 {
-            let ended = self.slots.get_mut(at)?.take()?;
-            self.live -= 1;
-            return ended.message;
+        if at == 0 {
+            return self.end_first();
         }
-        // The first slot is never empty.
+        let ended = self.slots.get_mut(at)?.take()?;
+        self.live -= 1;
+        ended.message
+    }
+
+    #[inline]
+    fn end_first(&mut self) -> Option<M> {
         let ended = self.slots.pop_front()??;
         self.live -= 1;
         self.first = self.first.next();
@@ -220,9 +244,9 @@ impl<M> Outgoing<M> {
     ///
     /// # Errors
     /// No message of QoS 1 waits under this identifier; nothing has changed.
+    #[inline]
     pub fn handle_puback(&mut self, id: PacketId) -> Result<Option<M>, FlowError> {
-        self.expect(id, State::AwaitPubAck)?;
-        Ok(self.end(id))
+        self.end_in(id, State::AwaitPubAck)
     }
 
     /// PUBREC has come: with success PUBREL is due, and the message is returned the first time.
@@ -244,8 +268,7 @@ impl<M> Outgoing<M> {
     /// # Errors
     /// No message of QoS 2 waits for PUBREC under this identifier; nothing has changed.
     pub fn handle_refused_pubrec(&mut self, id: PacketId) -> Result<Option<M>, FlowError> {
-        self.expect(id, State::AwaitPubRec)?;
-        Ok(self.end(id))
+        self.end_in(id, State::AwaitPubRec)
     }
 
     /// PUBCOMP has come: the message is delivered exactly once.
@@ -253,9 +276,7 @@ impl<M> Outgoing<M> {
     /// # Errors
     /// No PUBREL was sent for this identifier; nothing has changed.
     pub fn handle_pubcomp(&mut self, id: PacketId) -> Result<(), FlowError> {
-        self.expect(id, State::AwaitPubComp)?;
-        self.end(id);
-        Ok(())
+        self.end_in(id, State::AwaitPubComp).map(|_| ())
     }
 
     /// What is in flight, oldest first.
@@ -285,8 +306,7 @@ impl<M> Outgoing<M> {
 #[derive(Clone, Debug)]
 pub struct Incoming<M> {
     /// Absent while nothing waits: most sessions never have a message of QoS 2.
-    #[allow(clippy::box_collection)] // A session without it is smaller so.
-    awaiting_pubrel: Option<Box<HashMap<PacketId, M, foldhash::fast::FixedState>>>,
+    awaiting_pubrel: Option<Box<ById<M>>>,
 }
 
 impl<M> Default for Incoming<M> {
@@ -297,40 +317,38 @@ impl<M> Default for Incoming<M> {
     }
 }
 
-/// A map of so many entries is kept when it has become empty, for the next message: those of a client with
-/// 100 messages in flight, whose map would otherwise grow anew with every batch.
-const KEPT: usize = 128;
+/// A table of so many places is kept when it has become empty, for the next message: that of a client with
+/// 100 messages in flight, which would otherwise grow anew with every batch.
+const KEPT: usize = 256;
 
 impl<M> Incoming<M> {
     /// PUBLISH of QoS 2 has come: `true` if it is new and was taken [MQTT-4.3.3-10].
+    #[inline]
     pub fn handle_publish(&mut self, id: PacketId, message: M) -> bool {
-        match self.awaiting_pubrel.get_or_insert_default().entry(id) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(place) => {
-                place.insert(message);
-                true
-            }
-        }
+        let waiting = self.awaiting_pubrel.get_or_insert_default();
+        waiting.insert(id, message).is_ok()
     }
 
     /// PUBREL has come: the message is now to be passed on. PUBCOMP is due either way.
+    #[inline]
     pub fn handle_pubrel(&mut self, id: PacketId) -> Option<M> {
         let waiting = self.awaiting_pubrel.as_mut()?;
-        let released = waiting.remove(&id);
-        if waiting.is_empty() && waiting.capacity() > KEPT {
+        let released = waiting.remove(id);
+        if waiting.len() == 0 && waiting.places() > KEPT {
             self.awaiting_pubrel = None;
         }
         released
     }
 
     /// The message that waits under this identifier.
+    #[inline]
     pub fn get_mut(&mut self, id: PacketId) -> Option<&mut M> {
-        self.awaiting_pubrel.as_mut()?.get_mut(&id)
+        self.awaiting_pubrel.as_mut()?.get_mut(id)
     }
 
     /// Forgets one message, for an identifier that is used again for another.
     pub fn remove(&mut self, id: PacketId) -> Option<M> {
-        self.awaiting_pubrel.as_mut()?.remove(&id)
+        self.awaiting_pubrel.as_mut()?.remove(id)
     }
 
     /// How many messages wait for their PUBREL.
@@ -347,8 +365,7 @@ impl<M> Incoming<M> {
     /// What waits, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (PacketId, &M)> {
         let waiting = self.awaiting_pubrel.iter();
-        let waiting = waiting.flat_map(|waiting| waiting.iter());
-        waiting.map(|(&id, message)| (id, message))
+        waiting.flat_map(|waiting| waiting.iter())
     }
 
     /// What waits, to change, in no order.

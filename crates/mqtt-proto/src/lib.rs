@@ -25,6 +25,7 @@ mod types;
 mod wire;
 
 pub use decode::{SHORT_ACK, decode, plain_publish, short_ack};
+pub use encode::short_ack_bytes;
 pub use error::{DecodeError, EncodeError};
 pub use frame::frame_length;
 pub use packet::{

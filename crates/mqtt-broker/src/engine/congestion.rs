@@ -8,8 +8,9 @@
 //! [`Settings::patience_ms`]: super::settings::Settings::patience_ms
 
 use super::Engine;
-use crate::connection_state::{ConnectionKey, Stage};
-use crate::session::SessionKey;
+use super::settings::Settings;
+use crate::connection_state::{Connection, ConnectionKey, Stage};
+use crate::session::{Session, SessionKey};
 use crate::time::Time;
 
 /// How far a connection is behind.
@@ -45,17 +46,25 @@ impl Engine {
     }
 
     /// Looks whether too much waits for a subscriber; whoever publishes now is to wait then.
+    #[inline]
     pub(super) fn look_at_pace(&mut self, now: Time, session: SessionKey) {
-        let Some(key) = self.session(session).connection else {
-            return;
-        };
+        let session = &self.sessions[session.0 as usize];
+        if let Some(key) = session.connection {
+            let connection = &self.connections[key.0 as usize];
+            if connection.pace != Pace::Even || is_behind(&self.settings, connection, session, 1) {
+                self.note_behind(now, key);
+            }
+        }
+    }
+
+    /// Too much waits for a subscriber, or did a moment ago.
+    #[cold]
+    fn note_behind(&mut self, now: Time, key: ConnectionKey) {
         match self.connection(key).pace {
             Pace::Slow => return,
             Pace::Behind => {}
+            Pace::Even if self.settings.patience_ms == 0 => return,
             Pace::Even => {
-                if self.settings.patience_ms == 0 || !self.is_behind(key, session, 2) {
-                    return;
-                }
                 self.connection_mut(key).pace = Pace::Behind;
                 self.congested.push(Congestion {
                     subscriber: key,
@@ -67,15 +76,6 @@ impl Engine {
             }
         }
         self.pause_for = Some(key);
-    }
-
-    /// Whether at least one part in so many of what may wait for a client is there.
-    fn is_behind(&self, key: ConnectionKey, session: SessionKey, part: usize) -> bool {
-        let limit = self.settings.max_queued_messages;
-        !self
-            .connection(key)
-            .has_room(self.settings.max_outbox_bytes / part)
-            || (limit >= SHORT_QUEUE && self.session(session).queue_len() >= limit / part)
     }
 
     /// The publisher at hand is not read from for now, if what it has published was for somebody
@@ -106,7 +106,7 @@ impl Engine {
         };
         let has_caught_up = match connection.pace {
             Pace::Even => return,
-            Pace::Behind => !self.is_behind(key, session, 4),
+            Pace::Behind => !is_behind(&self.settings, connection, self.session(session), 2),
             Pace::Slow => connection.outbox.is_empty() && !self.session(session).has_queue(),
         };
         if has_caught_up {
@@ -151,4 +151,17 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether at least what may wait for a client, halved so many times, is there.
+#[inline]
+fn is_behind(
+    settings: &Settings,
+    connection: &Connection,
+    session: &Session,
+    halvings: u32,
+) -> bool {
+    let limit = settings.max_queued_messages;
+    !connection.has_room(settings.max_outbox_bytes >> halvings)
+        || (limit >= SHORT_QUEUE && session.queue_len() >= limit >> halvings)
 }

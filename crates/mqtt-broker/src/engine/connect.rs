@@ -361,7 +361,8 @@ impl Engine {
             reason: ReasonCode::Success,
             properties: properties.view(),
         };
-        let is_sent = self.send_promise(key, &Packet::ConnAck(connack));
+        self.promise(key);
+        let is_sent = self.send(key, &Packet::ConnAck(connack));
         self.properties = properties;
         is_sent
     }

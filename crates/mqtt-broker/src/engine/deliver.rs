@@ -29,6 +29,16 @@ pub(super) struct Outgoing<'a> {
     forms: [Option<Range<usize>>; 4],
 }
 
+/// See [`Engine::sole_taker`].
+enum Sole {
+    /// There may be several, or none, or one that needs more.
+    Unknown,
+    /// The only one does not want it, or may not have it.
+    Nobody,
+    /// This one, with this QoS and these subscription identifiers.
+    Session(SessionKey, QoS, Identifiers),
+}
+
 impl<'a> Outgoing<'a> {
     fn new(publication: Publication<'a>) -> Outgoing<'a> {
         Outgoing {
@@ -68,17 +78,85 @@ impl Engine {
         publisher: Option<SessionKey>,
         publication: Publication<'_>,
     ) -> bool {
-        self.give(now, publisher, Outgoing::new(publication))
+        let route = self.topics.route(publication.topic);
+        self.route_by(now, publisher, publication, route)
     }
 
-    /// The same with a message that is kept already.
+    /// The same where it is known what is known of its topic.
+    pub(super) fn route_by(
+        &mut self,
+        now: Time,
+        publisher: Option<SessionKey>,
+        publication: Publication<'_>,
+        route: Route,
+    ) -> bool {
+        match self.sole_taker(publisher, &publication, route) {
+            Sole::Unknown => {
+                let mut outgoing = Outgoing::new(publication);
+                outgoing.route = route;
+                return self.give(now, publisher, outgoing);
+            }
+            Sole::Nobody => {}
+            Sole::Session(session, qos, identifiers) => {
+                let name = self.topics.known_name(route);
+                let message = self.spent.keep(&publication, name);
+                let delivery = Delivery::new(message, qos, false).through(identifiers, None);
+                self.send_or_enqueue(now, session, delivery);
+            }
+        }
+        true
+    }
+
+    /// The same with a message that is kept already; the route of its topic had this slot before.
     pub(super) fn route_message(
         &mut self,
         now: Time,
         publisher: SessionKey,
-        message: &Arc<Message>,
-    ) -> bool {
-        self.give(now, Some(publisher), Outgoing::of_message(message))
+        message: Arc<Message>,
+        slot: u16,
+    ) {
+        let route = self.topics.route_near(slot, &message.topic);
+        let publication = Publication::of(&message);
+        match self.sole_taker(Some(publisher), &publication, route) {
+            Sole::Unknown => {
+                let mut outgoing = Outgoing::of_message(&message);
+                outgoing.route = route;
+                self.give(now, Some(publisher), outgoing);
+                self.spent.put(message);
+            }
+            Sole::Nobody => self.spent.put(message),
+            Sole::Session(session, qos, identifiers) => {
+                let delivery = Delivery::new(message, qos, false).through(identifiers, None);
+                self.send_or_enqueue(now, session, delivery);
+            }
+        }
+    }
+
+    /// Who alone takes a message that has a QoS above 0 there and is not retained: such a message needs
+    /// nothing that several would share.
+    #[inline]
+    fn sole_taker(
+        &mut self,
+        publisher: Option<SessionKey>,
+        publication: &Publication<'_>,
+        route: Route,
+    ) -> Sole {
+        if publication.retain {
+            return Sole::Unknown;
+        }
+        let Some(target) = self.topics.only(route) else {
+            return Sole::Unknown;
+        };
+        let qos = self.outgoing_qos(publication.qos, target.options.qos);
+        if qos == QoS::AtMostOnce {
+            return Sole::Unknown;
+        }
+        if !is_wanted(&target, publisher)
+            || (self.has_acl && !self.may_read(target.session, publication))
+        {
+            return Sole::Nobody;
+        }
+        Sole::Session(target.session, qos, target.identifier.into())
     }
 
     fn give(
@@ -87,9 +165,7 @@ impl Engine {
         publisher: Option<SessionKey>,
         mut outgoing: Outgoing<'_>,
     ) -> bool {
-        let publication = outgoing.publication;
-        let route = self.topics.route(publication.topic);
-        outgoing.route = route;
+        let (publication, route) = (outgoing.publication, outgoing.route);
         if publication.retain {
             self.retain(&mut outgoing, publisher);
         }
@@ -196,11 +272,16 @@ impl Engine {
         }
         let delivery = Delivery::new(outgoing.kept(&self.topics, &mut self.spent), qos, retain)
             .through(identifiers, target.share.clone());
-        match self.session(target.session).connection {
-            Some(connection) if qos > QoS::AtMostOnce && self.can_send(target.session) => {
-                self.send_in_flight(now, connection, target.session, delivery);
+        self.send_or_enqueue(now, target.session, delivery);
+    }
+
+    /// Sends a delivery if its session may send it now, and puts it into its queue otherwise.
+    fn send_or_enqueue(&mut self, now: Time, key: SessionKey, delivery: Delivery) {
+        match self.session(key).connection {
+            Some(connection) if delivery.qos > QoS::AtMostOnce && self.can_send(key) => {
+                self.send_in_flight(now, connection, key, delivery);
             }
-            _ => self.enqueue(now, target.session, delivery),
+            _ => self.enqueue(now, key, delivery),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::store::Left;
 use crate::time::Time;
 use crate::topics::{Readiness, Subscriber};
 use mqtt_proto::flow::State;
-use mqtt_proto::{Filter, Packet, PacketId, QoS, ReasonCode, Topic};
+use mqtt_proto::{Filter, PacketId, QoS, ReasonCode, Topic};
 use std::sync::Arc;
 
 /// What a broker with a store keeps for it.
@@ -191,8 +191,9 @@ impl Engine {
         }
     }
 
-    /// Appends a packet that promises what has changed since [`Engine::begin`].
-    pub(super) fn send_promise(&mut self, key: ConnectionKey, packet: &Packet<'_>) -> bool {
+    /// What is appended to an outbox next promises what has changed since [`Engine::begin`].
+    #[inline]
+    pub(super) fn promise(&mut self, key: ConnectionKey) {
         if let Some(durable) = &self.durable
             && durable.journal.noted() != durable.mark
         {
@@ -203,21 +204,19 @@ impl Engine {
             };
             self.gate(key, urgency);
         }
-        self.send(key, packet)
     }
 
-    /// Appends a packet that promises something about a session.
-    pub(super) fn send_promise_of(
-        &mut self,
-        key: ConnectionKey,
-        session: SessionKey,
-        packet: &Packet<'_>,
-    ) -> bool {
+    /// What is appended to an outbox next promises something about a session.
+    #[inline]
+    pub(super) fn promise_of(&mut self, key: ConnectionKey, session: SessionKey) {
+        if self.durable.is_none() {
+            return;
+        }
         if self.session(session).is_durable {
             self.gate(key, Urgency::Now);
-            return self.send(key, packet);
+        } else {
+            self.promise(key);
         }
-        self.send_promise(key, packet)
     }
 
     /// What is appended to an outbox from here on waits until all is stored that is noted now.
@@ -244,7 +243,9 @@ impl Engine {
         }
     }
 
+    #[inline]
     fn serial_of(&self, key: SessionKey) -> Option<u64> {
+        self.durable.as_ref()?;
         let session = self.session(key);
         session.is_durable.then_some(session.serial)
     }
@@ -367,6 +368,7 @@ impl Engine {
     }
 
     /// A message is put into the queue of a session; it gets its place there.
+    #[inline]
     pub(super) fn note_queued(&mut self, key: SessionKey, delivery: &mut Delivery) {
         if delivery.qos == QoS::AtMostOnce || self.durable.is_none() {
             return;
@@ -400,6 +402,7 @@ impl Engine {
 
     /// A message goes to the client of a session. One of QoS 2 may leave only when it is known
     /// for good under which identifier: the client tells it from others by nothing else.
+    #[inline]
     pub(super) fn note_in_flight(
         &mut self,
         connection: ConnectionKey,
@@ -427,6 +430,7 @@ impl Engine {
 
     /// PUBREC has come: PUBREL may leave only when that is known for good, or the message might
     /// be sent once more to a client that has forgotten it.
+    #[inline]
     pub(super) fn note_received(&mut self, key: SessionKey, id: PacketId, delivery: &Delivery) {
         if let Some(serial) = self.serial_of(key) {
             self.note(
@@ -438,6 +442,7 @@ impl Engine {
     }
 
     /// A message is no longer in flight.
+    #[inline]
     pub(super) fn note_landed(
         &mut self,
         key: SessionKey,
@@ -457,6 +462,7 @@ impl Engine {
     }
 
     /// A message of QoS 2 has come.
+    #[inline]
     pub(super) fn note_incoming(&mut self, key: SessionKey, id: PacketId, message: &Arc<Message>) {
         if let Some(serial) = self.serial_of(key) {
             let value = Value::Incoming(message.clone());
@@ -465,6 +471,7 @@ impl Engine {
     }
 
     /// A message of QoS 2 was released by its sender, or refused.
+    #[inline]
     pub(super) fn note_released(&mut self, key: SessionKey, id: PacketId, message: &Arc<Message>) {
         if let (Some(serial), Some(durable)) = (self.serial_of(key), &mut self.durable) {
             let message = Some(message.clone());

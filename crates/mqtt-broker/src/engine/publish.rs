@@ -1,16 +1,14 @@
-//! PUBLISH and the acknowledgements of both directions.
+//! PUBLISH: what is refused, what waits for its PUBREL, and what goes to its subscribers.
 
 use super::{Close, Engine, Handled};
 use crate::connection_state::ConnectionKey;
 use crate::log::{Ending, Level, Line};
 use crate::message::{Message, Publication, forwarded};
+use crate::routes::Route;
 use crate::session::{SessionKey, Unreleased};
 use crate::time::Time;
 use bytes::Bytes;
-use mqtt_proto::flow::FlowError;
-use mqtt_proto::{
-    Ack, Packet, PacketId, Properties, PropertiesBuf, Publish, QoS, ReasonCode, Topic, Version,
-};
+use mqtt_proto::{PacketId, PropertiesBuf, Publish, QoS, ReasonCode, Topic, Version};
 use std::sync::Arc;
 
 /// Unreleased QoS 2 messages of a client below version 5, which cannot be told a receive maximum.
@@ -77,7 +75,8 @@ impl Engine {
             (QoS::ExactlyOnce, Some(id)) => self.take_exactly_once(key, session, id, publication),
             (QoS::AtLeastOnce, Some(id)) => {
                 self.begin();
-                let has_subscribers = self.route(now, Some(session), publication);
+                let route = self.route_of(key, publication.topic);
+                let has_subscribers = self.route_by(now, Some(session), publication, route);
                 let reason = match self.connection(key).version {
                     Version::V5 if !has_subscribers => ReasonCode::NoMatchingSubscribers,
                     _ => ReasonCode::Success,
@@ -86,10 +85,19 @@ impl Engine {
                 Ok(())
             }
             _ => {
-                self.route(now, Some(session), publication);
+                let route = self.route_of(key, publication.topic);
+                self.route_by(now, Some(session), publication, route);
                 Ok(())
             }
         }
+    }
+
+    /// What is known of a topic that a client publishes to: likely it is the same as before.
+    fn route_of(&mut self, key: ConnectionKey, topic: &Topic) -> Route {
+        let slot = &mut self.connections[key.0 as usize].slot;
+        let route = self.topics.route_near(*slot, topic);
+        *slot = route.slot();
+        route
     }
 
     /// What CONNACK has ruled out.
@@ -238,208 +246,20 @@ impl Engine {
                 Ending::ReceiveMaximum,
             )); // [MQTT-3.3.4-7]
         }
-        let route = self.topics.route(publication.topic);
+        let route = self.route_of(key, publication.topic);
         let name = self.topics.known_name(route);
         let message = self.spent.keep(&publication, name);
         self.note_incoming(session_key, id, &message);
-        self.session_mut(session_key).incoming.handle_publish(
-            id,
-            Unreleased {
-                message,
-                repeats: 0,
-            },
-        );
+        let unreleased = Unreleased {
+            message,
+            repeats: 0,
+            slot: route.slot(),
+        };
+        self.session_mut(session_key)
+            .incoming
+            .handle_publish(id, unreleased);
         self.send_pubrec(key, session_key, id, ReasonCode::Success);
         Ok(())
-    }
-
-    fn send_puback(
-        &mut self,
-        key: ConnectionKey,
-        session: SessionKey,
-        packet_id: PacketId,
-        reason: ReasonCode,
-    ) {
-        self.trace(session, |client| Line::SendingPuback {
-            client,
-            mid: packet_id.get(),
-            reason: reason.value(),
-        });
-        self.send_promise(
-            key,
-            &Packet::PubAck(Ack {
-                packet_id,
-                reason,
-                properties: Properties::EMPTY,
-            }),
-        );
-    }
-
-    fn send_pubrec(
-        &mut self,
-        key: ConnectionKey,
-        session: SessionKey,
-        packet_id: PacketId,
-        reason: ReasonCode,
-    ) {
-        self.trace(session, |client| Line::SendingPubrec {
-            client,
-            mid: packet_id.get(),
-            reason: reason.value(),
-        });
-        self.send_promise_of(
-            key,
-            session,
-            &Packet::PubRec(Ack {
-                packet_id,
-                reason,
-                properties: Properties::EMPTY,
-            }),
-        );
-    }
-
-    pub(super) fn handle_puback(&mut self, session: SessionKey, ack: &Ack<'_>) -> Handled {
-        let mid = ack.packet_id.get();
-        self.trace(session, |client| Line::ReceivedPuback {
-            client,
-            mid,
-            reason: ack.reason.value(),
-        });
-        match self
-            .session_mut(session)
-            .outgoing
-            .handle_puback(ack.packet_id)
-        {
-            Ok(delivery) => {
-                self.note_landed(session, ack.packet_id, delivery.as_ref());
-                if let Some(delivery) = delivery {
-                    self.spent.put(delivery.message);
-                }
-                self.settle(session, ack.packet_id);
-                Ok(())
-            }
-            Err(error) => self.unexpected_ack(session, "PUBACK", mid, error),
-        }
-    }
-
-    pub(super) fn handle_pubrec(
-        &mut self,
-        key: ConnectionKey,
-        session: SessionKey,
-        ack: &Ack<'_>,
-    ) -> Handled {
-        let id = ack.packet_id;
-        self.trace(session, |client| Line::ReceivedPubrec {
-            client,
-            mid: id.get(),
-        });
-        let outgoing = &mut self.session_mut(session).outgoing;
-        if ack.reason.is_error() {
-            // The client does not want it, ever [MQTT-4.3.3-4].
-            return match outgoing.handle_refused_pubrec(id) {
-                Ok(delivery) => {
-                    self.note_landed(session, id, delivery.as_ref());
-                    self.settle(session, id);
-                    Ok(())
-                }
-                Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error),
-            };
-        }
-        // An identifier that is not known is released all the same: the client forgets it then.
-        match outgoing.handle_pubrec(id) {
-            Ok(delivery) => {
-                self.session_mut(session).forget_resend(id);
-                if let Some(delivery) = delivery {
-                    self.note_received(session, id, &delivery);
-                    self.spent.put(delivery.message);
-                }
-            }
-            Err(error) => self.unexpected_ack(session, "PUBREC", id.get(), error)?,
-        }
-        self.trace(session, |client| Line::SendingPubrel {
-            client,
-            mid: id.get(),
-        });
-        self.send_promise_of(key, session, &Packet::PubRel(Ack::success(id)));
-        Ok(())
-    }
-
-    pub(super) fn handle_pubrel(
-        &mut self,
-        now: Time,
-        key: ConnectionKey,
-        session: SessionKey,
-        ack: &Ack<'_>,
-    ) -> Handled {
-        let id = ack.packet_id;
-        self.trace(session, |client| Line::ReceivedPubrel {
-            client,
-            mid: id.get(),
-        });
-        self.begin();
-        if let Some(released) = self.session_mut(session).incoming.handle_pubrel(id) {
-            self.note_released(session, id, &released.message);
-            if !released.message.is_expired(now) {
-                self.route_message(now, session, &released.message);
-            }
-            self.spent.put(released.message);
-        }
-        self.trace(session, |client| Line::SendingPubcomp {
-            client,
-            mid: id.get(),
-        });
-        // Known or not, it is done with [MQTT-4.3.3-11].
-        self.send_promise_of(key, session, &Packet::PubComp(Ack::success(id)));
-        Ok(())
-    }
-
-    pub(super) fn handle_pubcomp(&mut self, session: SessionKey, ack: &Ack<'_>) -> Handled {
-        let mid = ack.packet_id.get();
-        self.trace(session, |client| Line::ReceivedPubcomp {
-            client,
-            mid,
-            reason: ack.reason.value(),
-        });
-        match self
-            .session_mut(session)
-            .outgoing
-            .handle_pubcomp(ack.packet_id)
-        {
-            Ok(()) => {
-                self.note_landed(session, ack.packet_id, None);
-                self.settle(session, ack.packet_id);
-                Ok(())
-            }
-            Err(error) => self.unexpected_ack(session, "PUBCOMP", mid, error),
-        }
-    }
-
-    /// A message has ended: there may be room for the next.
-    fn settle(&mut self, session: SessionKey, id: PacketId) {
-        self.session_mut(session).forget_resend(id);
-        self.landed = self.landed.saturating_add(1);
-    }
-
-    /// An acknowledgement of nothing may be late and is let pass; one of the wrong kind is an
-    /// error of the protocol.
-    fn unexpected_ack(
-        &mut self,
-        session: SessionKey,
-        packet: &str,
-        mid: u16,
-        error: FlowError,
-    ) -> Handled {
-        match error {
-            FlowError::UnknownId => {
-                self.log_client(session, |client| Line::UnknownPacketId {
-                    packet,
-                    client,
-                    mid,
-                });
-                Ok(())
-            }
-            FlowError::WrongKind => Err(Close::PROTOCOL),
-        }
     }
 
     fn log_publish(

@@ -7,7 +7,9 @@ use crate::log::{Ending, Line};
 use crate::session::SessionKey;
 use crate::time::Time;
 use bytes::Bytes;
-use mqtt_proto::{DecodeError, Packet, PacketType, ReasonCode, decode, frame_length};
+use mqtt_proto::{
+    DecodeError, Packet, PacketType, ReasonCode, decode, frame_length, plain_publish,
+};
 
 impl Engine {
     /// Bytes have come: handles every whole packet in them and returns how many bytes that took.
@@ -36,6 +38,20 @@ impl Engine {
             let (version, stage) = (connection.version, connection.stage);
             let rest = &bytes[used..];
             let limit = self.settings.max_packet_size;
+            if let Stage::Live(session) = stage {
+                // What comes most does not become a `Packet` first.
+                let taken = match is_acknowledgement(rest[0]) {
+                    true => self.receive_acknowledgements(now, key, session, rest),
+                    false => self.receive_plain_publish(now, key, session, rest, owner),
+                };
+                if taken > 0 {
+                    used += taken;
+                    if self.pause_for.is_some() && self.pause(key) {
+                        break;
+                    }
+                    continue;
+                }
+            }
             let handled = match stage {
                 Stage::Closing => return bytes.len(),
                 Stage::Asking => break,
@@ -85,6 +101,29 @@ impl Engine {
             self.connections[key.0 as usize].last_heard = now;
         }
         used
+    }
+
+    /// Takes the PUBLISH at the front of `bytes`, if it is as nearly all are; how many bytes that took.
+    fn receive_plain_publish(
+        &mut self,
+        now: Time,
+        key: ConnectionKey,
+        session: SessionKey,
+        bytes: &[u8],
+        owner: Option<&Bytes>,
+    ) -> usize {
+        let version = self.connections[key.0 as usize].version;
+        let Some((publish, length)) = plain_publish(bytes, version) else {
+            return 0;
+        };
+        if length > self.settings.max_packet_size as usize {
+            return 0;
+        }
+        self.counters.messages_received += 1;
+        if let Err(close) = self.handle_publish(now, key, session, &publish, owner) {
+            self.close(now, key, close);
+        }
+        length
     }
 
     /// A client has acknowledged messages, one behind the other: for all of them together it is

@@ -156,6 +156,7 @@ impl Restoring<'_> {
             let unreleased = Unreleased {
                 message,
                 repeats: 0,
+                slot: 0,
             };
             let session = self.engine.session_mut(waiting.key);
             session.incoming.handle_publish(id, unreleased);

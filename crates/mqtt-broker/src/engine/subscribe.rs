@@ -36,7 +36,8 @@ impl Engine {
             properties: Properties::EMPTY,
             reasons,
         };
-        self.send_promise(key, &Packet::SubAck(suback));
+        self.promise(key);
+        self.send(key, &Packet::SubAck(suback));
         self.send_waiting(now, session);
         Ok(())
     }
@@ -148,7 +149,8 @@ impl Engine {
             properties: Properties::EMPTY,
             reasons,
         };
-        self.send_promise_of(key, session, &Packet::UnsubAck(unsuback));
+        self.promise_of(key, session);
+        self.send(key, &Packet::UnsubAck(unsuback));
         Ok(())
     }
 }

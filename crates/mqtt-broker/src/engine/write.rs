@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::connection_state::{Connection, ConnectionKey};
-use crate::log::Line;
+use crate::log::{Level, Line};
 use crate::message::{Message, Publication};
 use crate::outbox::SHARE_FROM;
 use crate::session::SessionKey;
@@ -10,7 +10,6 @@ use crate::time::Time;
 use bytes::Bytes;
 use mqtt_proto::{PacketId, PropertiesBuf, Property, Publish, QoS, VarInt, Version};
 use std::ops::Range;
-use std::sync::Arc;
 
 /// What of a PUBLISH depends on the receiver.
 #[derive(Clone, Copy)]
@@ -29,11 +28,40 @@ impl Engine {
         now: Time,
         key: ConnectionKey,
         session: SessionKey,
-        message: &Arc<Message>,
+        message: &Message,
         head: Head<'_>,
     ) -> bool {
-        let shared = (message.payload.len() >= SHARE_FROM).then(|| message.payload.to_shared());
-        self.write_publish(now, key, session, &Publication::of(message), shared, head)
+        let connection = &mut self.connections[key.0 as usize];
+        let is_plain = head.identifiers.is_empty()
+            && message.expires_at.is_none()
+            && message.payload.len() < SHARE_FROM
+            && connection.alias_maximum == 0
+            && connection.max_packet_size == u32::MAX
+            && !self.has_mounts
+            && !self.settings.log.contains(Level::Debug);
+        if !is_plain {
+            let shared = (message.payload.len() >= SHARE_FROM).then(|| message.payload.to_shared());
+            let publication = Publication::of(message);
+            return self.write_publish(now, key, session, &publication, shared, head);
+        }
+        // It goes as it came, whoever gets it.
+        let packet = Publish {
+            dup: head.dup,
+            qos: head.qos,
+            retain: head.retain,
+            topic: Some(&message.topic),
+            packet_id: head.packet_id,
+            properties: message.properties.view(),
+            payload: &message.payload,
+        };
+        let version = connection.version;
+        let encoded = connection
+            .outbox
+            .append(&mut self.spare, |out| packet.encode(version, out));
+        debug_assert!(encoded.is_ok(), "its parts came off the wire");
+        self.mark_dirty(key);
+        self.counters.note_publish_sent(message.payload.len());
+        true
     }
 
     /// Puts one PUBLISH into an outbox; `false` if it is larger than the client takes, or lies

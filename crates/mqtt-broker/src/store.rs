@@ -9,6 +9,7 @@ pub mod disk;
 pub mod form;
 pub mod import;
 pub mod migrate;
+mod references;
 pub mod salvage;
 mod sweep;
 pub mod tree;

@@ -1,6 +1,7 @@
 //! What a tree holds, read once from end to end: as much of it as can be proven intact.
 
 use super::form::{self, Kind, StoredDelivery};
+use super::references::References;
 use super::tree::{State, failed, guarded};
 use super::{Found, Measure, Restored, StoreError};
 use crate::journal::Key;
@@ -29,7 +30,8 @@ pub(super) fn walk(
     let mut restoring = Restoring {
         state,
         head,
-        references: HashMap::new(),
+        references: References::default(),
+        shared_by: HashMap::new(),
         shared: HashMap::new(),
         found: Found::default(),
         broken: Vec::new(),
@@ -57,8 +59,9 @@ type Entry<'a> = dyn FnMut(&mut Restoring, &[u8], &[u8]) + 'a;
 struct Restoring {
     state: State,
     head: Measure,
-    /// How many things refer to each message; after the count only where it is more than one.
-    references: HashMap<u64, u32>,
+    references: References,
+    /// How many things refer to a message, where it is more than one.
+    shared_by: HashMap<u64, u32>,
     /// Messages that several things refer to, once the first of them was met.
     shared: HashMap<u64, Arc<Message>>,
     found: Found,
@@ -129,10 +132,11 @@ impl Restoring {
         for kind in Kind::Queued as u8..=Kind::Retained as u8 {
             self.for_each(kind, |this, key, value| {
                 if let Some(number) = message_of(key, value) {
-                    *this.references.entry(number).or_default() += 1;
+                    this.references.add(number);
                 }
             });
         }
+        self.references.sort();
     }
 
     /// Finds the highest number, and messages that nothing refers to any more.
@@ -141,16 +145,16 @@ impl Restoring {
         self.for_each(Kind::Message as u8, |this, key, _| {
             let number = key[1..].try_into().map(u64::from_be_bytes).unwrap_or(0);
             this.found.next_message = this.found.next_message.max(number + 1);
-            if this.references.contains_key(&number) {
+            if this.references.contains(number) {
                 this.found.messages += 1;
             } else {
                 unused.push(key.to_vec());
             }
         });
         self.broken.append(&mut unused);
-        self.references.retain(|_, count| *count > 1);
-        self.references.shrink_to_fit();
-        self.found.references = self.references.iter().map(|(&n, &c)| (n, c)).collect();
+        let references = std::mem::take(&mut self.references);
+        self.shared_by.extend(references.shared());
+        self.found.references = references.shared().collect();
     }
 
     fn restore(&mut self, kind: u8, take: &mut dyn FnMut(Restored)) {
@@ -216,7 +220,7 @@ impl Restoring {
             return Some(message.clone());
         }
         let message = Arc::new(message(&self.state, number)?);
-        if self.references.contains_key(&number) {
+        if self.shared_by.contains_key(&number) {
             self.shared.insert(number, message.clone());
         }
         Some(message)

@@ -42,6 +42,8 @@ pub struct Comparison {
     pub rounds: u64,
     /// How long each time, where a scenario has no number of messages.
     pub duration: Duration,
+    /// How long nothing is done before each run.
+    pub pause: Duration,
 }
 
 impl Comparison {
@@ -64,6 +66,7 @@ impl Comparison {
             duration: said
                 .meaning("duration", value::duration)?
                 .unwrap_or(DURATION),
+            pause: said.meaning("pause", value::duration)?.unwrap_or_default(),
         })
     }
 }
@@ -77,8 +80,6 @@ pub struct Row {
     pub candidate: usize,
     /// All rounds.
     pub measures: Vec<Measure>,
-    /// The share of the processors' time that the host took away during all rounds of all candidates.
-    pub stolen: f64,
 }
 
 /// Does it and tells about it.
@@ -96,51 +97,36 @@ pub async fn run(
     let mut is_stopped = false;
     for scenario in &comparison.scenarios {
         let first = rows.len();
-        let before = machine::Spent::now();
-        for candidate in 0..comparison.candidates.len() {
-            rows.push(Row {
-                scenario,
-                candidate,
-                measures: Vec::new(),
-                stolen: 0.0,
-            });
-        }
-        for round in 0..comparison.rounds {
+        rows.extend((0..comparison.candidates.len()).map(|candidate| Row {
+            scenario,
+            candidate,
+            measures: Vec::new(),
+        }));
+        'rounds: for round in 0..comparison.rounds {
             for row in &mut rows[first..] {
-                let candidate = &comparison.candidates[row.candidate];
-                let measured = measure::measure(
-                    &options.plan,
-                    scenario,
-                    candidate,
-                    comparison.duration,
-                    signals,
-                )
-                .await;
+                let measured = take_turn(options, comparison, row, signals).await;
                 if let Some(why) = &measured.failed {
                     console.note(&format!(
                         "{}: {} in round {}: {why}.",
                         scenario.name,
-                        candidate.name,
+                        comparison.candidates[row.candidate].name,
                         round + 1
                     ));
                 }
-                is_stopped |= measured.interrupted;
+                is_stopped = measured.interrupted;
                 row.measures.push(measured);
                 if is_stopped {
-                    break;
+                    break 'rounds;
                 }
             }
-            if is_stopped {
-                break;
-            }
-        }
-        let stolen = before.stolen(machine::Spent::now());
-        for row in &mut rows[first..] {
-            row.stolen = stolen;
         }
         if is_text {
-            let complaint = machine::complaint(stolen);
-            say!("{}{complaint}", table::text(comparison, &rows[first..]));
+            let rows = &rows[first..];
+            let measures = rows.iter().flat_map(|row| &row.measures);
+            let good = measures.filter(|it| it.failed.is_none());
+            let shares: Vec<_> = good.map(|it| it.stolen).collect();
+            let complaint = machine::complaint(&shares);
+            say!("{}{complaint}", table::text(comparison, rows));
         }
         if is_stopped {
             break;
@@ -155,5 +141,34 @@ pub async fn run(
         Exit::INTERRUPTED
     } else {
         Exit::DONE
+    }
+}
+
+/// Rests, and then lets one candidate do once what a scenario says.
+async fn take_turn(
+    options: &Options,
+    comparison: &Comparison,
+    row: &Row,
+    signals: &mut Signals,
+) -> Measure {
+    if !comparison.pause.is_zero() {
+        tokio::select! {
+            () = tokio::time::sleep(comparison.pause) => {}
+            () = signals.stop() => {
+                return Measure {
+                    interrupted: true,
+                    ..measure::failed("stopped")
+                };
+            }
+        }
+    }
+    let candidate = &comparison.candidates[row.candidate];
+    let before = machine::Spent::now();
+    let duration = comparison.duration;
+    let measured =
+        measure::measure(&options.plan, row.scenario, candidate, duration, signals).await;
+    Measure {
+        stolen: before.stolen(machine::Spent::now()),
+        ..measured
     }
 }

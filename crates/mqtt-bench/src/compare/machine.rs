@@ -91,15 +91,23 @@ impl Spent {
     }
 }
 
-/// What is to be said of this share, if it is much.
-pub fn complaint(stolen: f64) -> String {
-    if stolen < MUCH {
+/// Whether this share makes figures worse than they could be.
+pub fn is_much(stolen: f64) -> bool {
+    stolen >= MUCH
+}
+
+/// What is to be said where the host took these shares in all rounds that have a result.
+pub fn complaint(shares: &[f64]) -> String {
+    let Some(least) = shares.iter().copied().min_by(f64::total_cmp) else {
+        return String::new();
+    };
+    if !is_much(least) {
         return String::new();
     }
     format!(
-        "  The host of this virtual machine took {:.0} % of the processors' time away meanwhile: figures are worse\n  \
-         than they could be, and not alike.\n",
-        stolen * 100.0
+        "  The host of this virtual machine took {:.0} % of the processors' time away or more: figures are worse than\n  \
+         they could be, and not alike. Try --pause 15s: a host that lends its processors lets them rest.\n",
+        least * 100.0
     )
 }
 
@@ -111,11 +119,14 @@ mod tests {
     fn much_that_the_host_takes_is_worth_a_word() {
         let before = Spent::read("cpu  100 0 50 800 10 0 0 40 7 0");
         assert_eq!((before.whole, before.stolen), (1000, 40));
-        let little = Spent::read("cpu  180 0 60 800 10 0 0 44 9 0");
-        assert_eq!(complaint(before.stolen(little)), "");
-        let much = Spent::read("cpu  150 0 60 820 10 0 0 60 9 0");
-        let said = complaint(before.stolen(much));
+        let little = before.stolen(Spent::read("cpu  180 0 60 800 10 0 0 44 9 0"));
+        let much = before.stolen(Spent::read("cpu  150 0 60 820 10 0 0 60 9 0"));
+        assert!(!is_much(little) && is_much(much));
+        // One calm round is enough: the others do not count then.
+        assert_eq!(complaint(&[much, little]), "");
+        let said = complaint(&[much, 0.5]);
         assert!(said.contains("took 20 % of"), "{said}");
+        assert_eq!(complaint(&[]), "");
         // Where nothing is known, nothing is said.
         assert_eq!(Spent::default().stolen(Spent::read("")), 0.0);
     }

@@ -34,6 +34,8 @@ pub struct Measure {
     pub lost: u64,
     /// Whether this program was busy with itself and could have done no more.
     pub is_limited: bool,
+    /// The share of the processors' time that the host of a virtual machine took away.
+    pub stolen: f64,
     /// Why there is no result.
     pub failed: Option<String>,
     /// Whether the user has ended it.
@@ -111,7 +113,8 @@ pub async fn measure(
     measure
 }
 
-fn failed(why: &str) -> Measure {
+/// A run that came to nothing.
+pub fn failed(why: &str) -> Measure {
     Measure {
         failed: Some(why.to_owned()),
         ..Measure::default()

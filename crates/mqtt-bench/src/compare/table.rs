@@ -94,10 +94,18 @@ fn columns(kind: Kind, name: &str) -> Vec<&'static Column> {
     }
 }
 
+/// The rounds that count: those with a result, and of these the ones that the host left alone, if there
+/// are any.
+fn counted(row: &Row) -> Vec<&Measure> {
+    let good = row.measures.iter().filter(|it| it.failed.is_none());
+    let (calm, disturbed): (Vec<_>, Vec<_>) = good.partition(|it| !machine::is_much(it.stolen));
+    if calm.is_empty() { disturbed } else { calm }
+}
+
 /// The median of what is there; of an even number the mean of the two in the middle.
 fn median(row: &Row, column: &Column) -> Option<f64> {
-    let good = row.measures.iter().filter(|it| it.failed.is_none());
-    let mut values: Vec<f64> = good.filter_map(column.value).collect();
+    let counted = counted(row).into_iter();
+    let mut values: Vec<f64> = counted.filter_map(column.value).collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {
@@ -158,6 +166,10 @@ fn remarks(row: &Row) -> String {
     if failed > 0 {
         let _ = write!(text, "; failed {failed} of {}", row.measures.len());
     }
+    let left_out = row.measures.len() - failed - counted(row).len();
+    if left_out > 0 {
+        let _ = write!(text, "; not counted {left_out}, which the host disturbed");
+    }
     if limited > 0 {
         let _ = write!(text, "; mqtt-bench itself was the limit in {limited}");
     }
@@ -184,10 +196,10 @@ fn of_row(comparison: &Comparison, row: &Row) -> Value {
     let rounds: Vec<Value> = row.measures.iter().map(of_round).collect();
     json!({
         "scenario": row.scenario.name,
-        "stolen": row.stolen,
         "broker": comparison.candidates[row.candidate].name,
         "version": comparison.candidates[row.candidate].version,
         "median": medians,
+        "counted": counted(row).len(),
         "rounds": rounds,
     })
 }
@@ -198,6 +210,7 @@ fn of_round(measure: &Measure) -> Value {
         .map(|column| (column.name.to_owned(), Value::from((column.value)(measure))))
         .collect();
     fields.insert("lost".to_owned(), measure.lost.into());
+    fields.insert("stolen".to_owned(), measure.stolen.into());
     fields.insert(
         "generator_was_the_limit".to_owned(),
         measure.is_limited.into(),

@@ -8,7 +8,7 @@ fn brokers_have_their_turns_and_are_put_side_by_side() {
     // It lies beside mqtt-bench.
     tool("mqtt-broker");
     let ended = run(
-        "compare --scenario pairs-q0 --rounds 2 --duration 100ms --only mqtt-broker,rumqttd --json",
+        "compare --scenario pairs-q0 --rounds 2 --duration 100ms --pause 10ms --only mqtt-broker,rumqttd --json",
     );
     assert_eq!(
         (ended.code, ended.stderr.as_str()),
@@ -25,6 +25,11 @@ fn brokers_have_their_turns_and_are_put_side_by_side() {
     assert_eq!(brokers, ["mqtt-broker", "rumqttd"]);
     for row in rows {
         assert_eq!(row["rounds"].as_array().unwrap().len(), 2, "{row:#}");
+        assert!(row["rounds"][1]["stolen"].is_f64(), "{row:#}");
+        assert!(
+            (1..=2).contains(&row["counted"].as_u64().unwrap()),
+            "{row:#}"
+        );
         assert!(
             row["median"]["per_second"].as_f64().unwrap() > 0.0,
             "{row:#}"
@@ -99,6 +104,7 @@ fn csv_has_a_line_for_each_broker_and_mistakes_are_explained() {
         ("compare --only hive", "there is no broker 'hive' here"),
         ("compare --broker x", "the name is missing"),
         ("compare --rounds 0", "--rounds needs a number"),
+        ("compare --pause soon", "--pause"),
         ("compare --plot x.svg", "--plot draws one run"),
     ] {
         let ended = run(line);

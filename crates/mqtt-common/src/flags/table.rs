@@ -258,6 +258,7 @@ flags! {
 
     "scenario" = "NAME", BENCH, Compare, "what to do with each broker: all (default), or one of fan-in, fan-out, pairs (each also as -q0, -q1, -q2), subscriptions, retained, offline, offline-durable, large, connect, latency, idle, idle-bare. May be repeated";
     "rounds" = "COUNT", BENCH, Compare, "how often each broker has its turn (default: 3); medians are shown";
+    "pause" = "TIME", BENCH, Compare, "rest before each run, for example 15s (default: 0): a host that lends its processors to a virtual machine by the minute lets short runs have them whole";
     "broker" = "NAME=COMMAND", BENCH, Compare, "another broker; {port} in the command is the port to listen on at 127.0.0.1, {folder} an empty folder. May be repeated";
     "tuned", BENCH, Compare, "let Mosquitto run a second time, with set_tcp_nodelay true and max_inflight_messages 100";
     "only" = "NAME,...", BENCH, Compare, "only these of the brokers; ratios are to the first that is left";

@@ -61,7 +61,7 @@ options! {
         message_size_limit: Option<u32> = None, Limit { max: 268_435_455, none: "0" }, reload;
         /// How many QoS 1 and 2 messages may be on their way to one client, or from it, at the
         /// same time. Where this is not set, a client that confirms quickly is sent more: what it
-        /// confirms in 10 milliseconds, 1000 at the most.
+        /// confirms in 50 milliseconds, 1000 at the most.
         max_inflight_messages: Option<u16> = None, Inflight, reload;
         /// The same in bytes of payload.
         max_inflight_bytes: Option<u32> = None, Limit::ZERO, reload;

@@ -1,6 +1,6 @@
 //! Publishers wait a moment for a subscriber that is behind: a burst is not lost, and nobody is stopped for long.
 
-use mqtt_proto::Packet;
+use mqtt_proto::{Packet, ReasonCode};
 use mqtt_testkit::world::{Client, World, message};
 use std::time::Duration;
 
@@ -131,6 +131,47 @@ fn a_queue_of_qos_1_that_fills_up_is_waited_for() {
         }
     }
     assert!(heard.into_iter().eq(0..3000));
+    assert_eq!(dropped(&world), 0);
+}
+
+#[test]
+fn releases_that_come_in_one_read_wait_too_and_each_passes_its_message_on_once() {
+    const COUNT: u16 = 900;
+    let world = world();
+    let reader = subscriber(&world, "reader", 2);
+    let publisher = world.v4("p").connect();
+    for n in 1..=COUNT {
+        publisher.publish(message("t", n.to_string()).qos(2).id(n));
+    }
+    (1..=COUNT).for_each(|n| assert_eq!(publisher.expect_pubrec(n), ReasonCode::Success));
+    let releases = (1..=COUNT).flat_map(|n| [0x62, 2, (n >> 8) as u8, n as u8]);
+    publisher.send_bytes(&releases.collect::<Vec<_>>());
+    let completed = || {
+        let mut completed = Vec::new();
+        while let Some(id) = publisher.next(|packet| match packet {
+            Packet::PubComp(ack) => ack.packet_id.get(),
+            other => panic!("{other:?}"),
+        }) {
+            completed.push(id);
+        }
+        completed
+    };
+    let mut done = completed();
+    assert!(
+        (100..COUNT).contains(&(done.len() as u16)),
+        "{}",
+        done.len()
+    );
+    let mut heard = Vec::new();
+    while heard.len() < usize::from(COUNT) {
+        let texts = reader.drain();
+        assert!(!texts.is_empty(), "{} of {COUNT} came", heard.len());
+        let numbers = texts.iter().map(|text| text.parse::<u16>());
+        heard.extend(numbers.map(|number| number.expect("it is a number")));
+        done.extend(completed());
+    }
+    assert!(heard.into_iter().eq(1..=COUNT) && done.into_iter().eq(1..=COUNT));
+    reader.expect_nothing();
     assert_eq!(dropped(&world), 0);
 }
 

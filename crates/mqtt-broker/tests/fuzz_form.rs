@@ -175,7 +175,7 @@ fn again(key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     const MESSAGE: u8 = 7;
     if key.first() == Some(&MESSAGE) {
         let number = u64::from_be_bytes(key[1..].try_into().ok()?);
-        let message = form::parse_message(key, value, number)?;
+        let message = form::parse_message(key, value, number, None)?;
         let key = form::message_key(number).to_vec();
         let value = form::message_bytes(&key, &message);
         return Some((key, value));
@@ -300,7 +300,15 @@ fn what_is_written_is_read_back() {
         if let Some(message) = value.message() {
             let key = form::message_key(number);
             let bytes = form::message_bytes(&key, message);
-            let found = form::parse_message(&key, &bytes, number).expect("it was written so");
+            // Whether its topic is known or not, and also if another one is.
+            let other = Topic::parse("another").expect("it is a topic").into();
+            let known = match seed % 3 {
+                0 => None,
+                1 => Some(&message.topic),
+                _ => Some(&other),
+            };
+            let found = form::parse_message(&key, &bytes, number, known);
+            let found = found.expect("it was written so");
             let words = |message: &Message| {
                 format!(
                     "{:?}",

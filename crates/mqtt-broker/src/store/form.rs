@@ -210,7 +210,7 @@ pub fn parse_session(key: &[u8], value: &[u8]) -> Option<SessionRecord> {
         will: match from.bool()? {
             false => None,
             true => Some(WillRecord {
-                message: parse_message_from(&mut from, 0)?.into(),
+                message: parse_message_from(&mut from, 0, None)?.into(),
                 expiry: from.option(Reader::u32)?,
                 delay: from.u32()?,
             }),
@@ -340,15 +340,31 @@ fn write_message(out: &mut Writer, message: &Message) {
 }
 
 /// Reads a message, which is stored under `number`.
-pub fn parse_message(key: &[u8], value: &[u8], number: u64) -> Option<Message> {
+///
+/// If its topic is `known`, it shares that name.
+pub fn parse_message(
+    key: &[u8],
+    value: &[u8],
+    number: u64,
+    known: Option<&Arc<Topic>>,
+) -> Option<Message> {
     let mut from = Reader::unsealed(key, value)?;
-    let message = parse_message_from(&mut from, number)?;
+    let message = parse_message_from(&mut from, number, known)?;
     from.ended(message)
 }
 
-fn parse_message_from(from: &mut Reader<'_>, number: u64) -> Option<Message> {
+fn parse_message_from(
+    from: &mut Reader<'_>,
+    number: u64,
+    known: Option<&Arc<Topic>>,
+) -> Option<Message> {
+    let topic = from.bytes()?;
+    let known = known.filter(|known| known.as_bytes() == topic);
     Some(Message {
-        topic: Topic::parse(from.text()?).ok()?.into(),
+        topic: match known {
+            Some(known) => known.clone(),
+            None => Topic::parse(std::str::from_utf8(topic).ok()?).ok()?.into(),
+        },
         payload: Payload::copy_of(from.bytes()?),
         properties: Properties::of_publish(from.bytes()?).ok()?.into(),
         qos: QoS::new(from.u8()?)?,

@@ -4,7 +4,9 @@ use super::StoreError;
 use super::form;
 use super::tree::{State, failed, guarded};
 use crate::message::Message;
+use mqtt_proto::Topic;
 use redb::{Range, Table};
+use std::sync::Arc;
 
 /// Numbers that are no farther apart are deleted in one go, past what lies between them.
 const GAP: u64 = 8;
@@ -50,11 +52,18 @@ pub(super) struct Messages<'a> {
     state: &'a State,
     /// Stands behind the message that was read last.
     next: Option<(u64, Entries)>,
+    /// The topic of the message that was read last: the next one may share its name. Not for longer, or
+    /// the thread that sends messages and the one that reads them would count the same name's owners.
+    topic: Option<Arc<Topic>>,
 }
 
 impl<'a> Messages<'a> {
     pub(super) fn of(state: &'a State) -> Messages<'a> {
-        Messages { state, next: None }
+        Messages {
+            state,
+            next: None,
+            topic: None,
+        }
     }
 
     /// The message with this number, if it can be read.
@@ -84,8 +93,14 @@ impl<'a> Messages<'a> {
             if found > number {
                 return Ok(None);
             }
-            let message = form::parse_message(key.value(), value.value(), number);
+            let known = self.topic.as_ref();
+            let message = form::parse_message(key.value(), value.value(), number, known);
             self.next = Some((number, range));
+            if let Some(message) = &message
+                && !known.is_some_and(|known| Arc::ptr_eq(known, &message.topic))
+            {
+                self.topic = Some(message.topic.clone());
+            }
             return Ok(message);
         }
         Ok(None)
@@ -109,7 +124,7 @@ mod tests {
             let mut state = transaction.open_table(STATE).expect("it is a table");
             for number in numbers {
                 let key = form::message_key(*number);
-                let topic = mqtt_proto::Topic::parse("t").expect("it is a topic");
+                let topic = Topic::parse("t").expect("it is a topic");
                 let message = Message {
                     topic: topic.into(),
                     payload: crate::payload::Payload::copy_of(number.to_string().as_bytes()),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 fn message(state: &State, number: u64) -> Option<Message> {
     let key = form::message_key(number);
     let value = guarded(|| state.get(&key[..]).map_err(failed)).ok()??;
-    form::parse_message(&key, value.value(), number)
+    form::parse_message(&key, value.value(), number, None)
 }
 
 pub(super) fn delivery(stored: StoredDelivery, message: Arc<Message>, place: u64) -> Delivery {

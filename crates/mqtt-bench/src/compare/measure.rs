@@ -12,6 +12,7 @@ use crate::connections;
 use crate::load::run::{Outcome, Watch, run};
 use crate::load::trouble::Trouble;
 use crate::plan::Plan;
+use crate::processor::Used;
 use crate::report::text::BUSY;
 use crate::stored::{self, Stored};
 
@@ -172,9 +173,11 @@ fn of_idle(outcome: &Outcome, witness: &Witness) -> Measure {
 
 async fn connect(mut plan: Plan, witness: &mut Witness, signals: &mut Signals) -> Measure {
     plan.messages = Some(u64::MAX);
+    let before = Used::now();
     witness.began();
     let cycles = connections::cycle(&plan, signals).await;
     witness.ended();
+    let load = before.and_then(|before| before.since());
     if let Some(trouble) = &cycles.trouble {
         return failed(&trouble.sentence());
     }
@@ -183,6 +186,7 @@ async fn connect(mut plan: Plan, witness: &mut Witness, signals: &mut Signals) -
         rate: Some(cycles.count as f64 / cycles.span.as_secs_f64().max(1e-9)),
         processor: each(witness.used, cycles.count),
         latency: Some([micros(0.5), micros(0.99), micros(0.999)]),
+        is_limited: load.is_some_and(|load| load.share() >= BUSY),
         interrupted: cycles.interrupted,
         ..Measure::default()
     }

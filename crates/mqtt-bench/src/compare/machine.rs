@@ -96,18 +96,15 @@ pub fn is_much(stolen: f64) -> bool {
     stolen >= MUCH
 }
 
-/// What is to be said where the host took these shares in all rounds that have a result.
-pub fn complaint(shares: &[f64]) -> String {
-    let Some(least) = shares.iter().copied().min_by(f64::total_cmp) else {
-        return String::new();
-    };
-    if !is_much(least) {
+/// What is to be said where the host took this share of the rounds that count.
+pub fn complaint(stolen: f64) -> String {
+    if !is_much(stolen) {
         return String::new();
     }
     format!(
         "  The host of this virtual machine took {:.0} % of the processors' time away or more: figures are worse than\n  \
          they could be, and not alike. Try --pause 15s: a host that lends its processors lets them rest.\n",
-        least * 100.0
+        stolen * 100.0
     )
 }
 
@@ -122,11 +119,9 @@ mod tests {
         let little = before.stolen(Spent::read("cpu  180 0 60 800 10 0 0 44 9 0"));
         let much = before.stolen(Spent::read("cpu  150 0 60 820 10 0 0 60 9 0"));
         assert!(!is_much(little) && is_much(much));
-        // One calm round is enough: the others do not count then.
-        assert_eq!(complaint(&[much, little]), "");
-        let said = complaint(&[much, 0.5]);
+        assert_eq!(complaint(little), "");
+        let said = complaint(much);
         assert!(said.contains("took 20 % of"), "{said}");
-        assert_eq!(complaint(&[]), "");
         // Where nothing is known, nothing is said.
         assert_eq!(Spent::default().stolen(Spent::read("")), 0.0);
     }

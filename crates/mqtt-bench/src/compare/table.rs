@@ -102,6 +102,12 @@ fn counted(row: &Row) -> Vec<&Measure> {
     if calm.is_empty() { disturbed } else { calm }
 }
 
+/// The least share of the processors' time that the host took in one of the rounds that count; 0 if there is none.
+pub fn stolen(row: &Row) -> f64 {
+    let shares = counted(row).into_iter().map(|it| it.stolen);
+    shares.min_by(f64::total_cmp).unwrap_or(0.0)
+}
+
 /// The median of what is there; of an even number the mean of the two in the middle.
 fn median(row: &Row, column: &Column) -> Option<f64> {
     let counted = counted(row).into_iter();

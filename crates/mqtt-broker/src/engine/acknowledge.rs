@@ -139,11 +139,10 @@ impl Engine {
             mid,
             reason: ack.reason.value(),
         });
-        let landed = &mut self.sessions[session.0 as usize];
-        match landed.outgoing.handle_puback(ack.packet_id) {
+        let outgoing = &mut self.session_mut(session).outgoing;
+        match outgoing.handle_puback(ack.packet_id) {
             Ok(delivery) => {
-                landed.forget_resend(ack.packet_id);
-                self.landed = self.landed.saturating_add(1);
+                self.settle(session, ack.packet_id);
                 self.note_landed(session, ack.packet_id, delivery.as_ref());
                 if let Some(delivery) = delivery {
                     self.spent.put(delivery.message);
@@ -165,13 +164,12 @@ impl Engine {
             client,
             mid: id.get(),
         });
-        let outgoing = &mut self.sessions[session.0 as usize].outgoing;
+        let outgoing = &mut self.session_mut(session).outgoing;
         if ack.reason.is_error() {
             // The client does not want it, ever [MQTT-4.3.3-4].
             return match outgoing.handle_refused_pubrec(id) {
                 Ok(delivery) => {
-                    self.session_mut(session).forget_resend(id);
-                    self.landed = self.landed.saturating_add(1);
+                    self.settle(session, id);
                     self.note_landed(session, id, delivery.as_ref());
                     Ok(())
                 }
@@ -236,16 +234,22 @@ impl Engine {
             mid,
             reason: ack.reason.value(),
         });
-        let landed = &mut self.sessions[session.0 as usize];
-        match landed.outgoing.handle_pubcomp(ack.packet_id) {
+        let outgoing = &mut self.session_mut(session).outgoing;
+        match outgoing.handle_pubcomp(ack.packet_id) {
             Ok(()) => {
-                landed.forget_resend(ack.packet_id);
-                self.landed = self.landed.saturating_add(1);
+                self.settle(session, ack.packet_id);
                 self.note_landed(session, ack.packet_id, None);
                 Ok(())
             }
             Err(error) => self.unexpected_ack(session, "PUBCOMP", mid, error),
         }
+    }
+
+    /// A message has ended: there may be room for the next.
+    #[inline]
+    fn settle(&mut self, session: SessionKey, id: PacketId) {
+        self.session_mut(session).forget_resend(id);
+        self.landed = self.landed.saturating_add(1);
     }
 
     /// An acknowledgement of nothing may be late and is let pass; one of the wrong kind is an

@@ -59,6 +59,7 @@ type Entry<'a> = dyn FnMut(&mut Restoring, &[u8], &[u8]) + 'a;
 struct Restoring {
     state: State,
     head: Measure,
+    /// How many things refer to each message, until all are counted.
     references: References,
     /// How many things refer to a message, where it is more than one.
     shared_by: HashMap<u64, u32>,

@@ -24,10 +24,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub(crate) async fn open(
     shared: &Arc<Shared>,
     newcomer: Newcomer,
-    address: String,
-    gate: Arc<Gate>,
+    address: Box<str>,
+    listener: usize,
 ) {
-    if shared.with(|core| core.engine.is_full(gate.listener)) {
+    let (gate, is_full) = shared.with(|core| core.gate(listener));
+    if is_full {
         // Clients that have just closed make room first.
         tokio::task::yield_now().await;
     }

@@ -267,11 +267,6 @@ impl Shared {
         work(&mut self.core.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The way in at a listener.
-    pub(crate) fn gate(&self, listener: usize) -> Arc<Gate> {
-        self.with(|core| core.gates[listener].clone())
-    }
-
     pub(crate) fn log(&self, line: Line<'_>) {
         self.with(|core| {
             core.log.line(line);

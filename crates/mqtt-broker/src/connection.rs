@@ -135,6 +135,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Does what can be done now, and passes on what it means for others.
     pub(crate) fn poll_turn(&mut self, core: &mut Core, cx: &mut Context<'_>) -> Poll<End> {
         let end = self.poll_connection(core, cx);
+        if end.is_ready() {
+            // The caller closes it, and what that means for others is passed on with this.
+            return end;
+        }
         core.settle(Some(self.key));
         if std::mem::take(&mut self.wants_turn) {
             // Last: what came for others leaves before it is acknowledged here.
@@ -181,6 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(0)) => Poll::Ready(End::Closed),
             Poll::Ready(Err(error)) => Poll::Ready(End::Failed(error)),
+            Poll::Ready(Ok(_)) if self.has_said_all(core) => Poll::Ready(End::Closed),
             Poll::Ready(Ok(_)) => {
                 // Others have their turn before this one reads again, and its answers leave then.
                 self.wants_turn = true;
@@ -256,8 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if !core.engine.is_closing(self.key) {
                 return Poll::Pending;
             }
-            if is_written && self.layers == Layers::None && core.engine.has_left(self.key) {
-                // Nothing comes behind DISCONNECT, so nothing unread can spoil what we have sent.
+            if self.has_said_all(core) {
                 return Poll::Ready(End::Closed);
             }
             self.state = State::Draining(Box::pin(sleep(LINGER)));
@@ -275,6 +279,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 limit.as_mut().poll(cx).map(|()| End::Closed)
             }
         }
+    }
+
+    /// Whether both sides have said their last. Nothing comes behind DISCONNECT, so nothing unread
+    /// can spoil what we have sent; layers of their own have more to say.
+    fn has_said_all(&self, core: &Core) -> bool {
+        core.engine.has_left(self.key)
+            && self.layers == Layers::None
+            && core.engine.outbox(self.key).is_empty()
     }
 
     /// Reads once and hands over what came; the number of bytes.

@@ -39,7 +39,7 @@ pub(crate) struct Runners {
     turns: VecDeque<ConnectionKey>,
     /// Who has come to the crowd since it looked last.
     #[cfg(unix)]
-    seats: Vec<(ConnectionKey, socket2::Socket)>,
+    seats: Vec<(ConnectionKey, socket::PlainSocket)>,
     /// The task of the crowd, and whether it has been woken since it last found nothing to do.
     task: Option<Waker>,
     is_awake: bool,
@@ -67,6 +67,15 @@ impl Runners {
         *self.runner(key) = Runner::Nobody;
     }
 
+    /// Whether a member of the crowd is to have a turn.
+    #[cfg(unix)]
+    fn has_turn(&self, key: ConnectionKey) -> bool {
+        matches!(
+            self.runners.get(key.0 as usize),
+            Some(Runner::Crowd { has_turn: true })
+        )
+    }
+
     /// Sees to it that a connection is looked after soon.
     pub(crate) fn wake(&mut self, key: ConnectionKey) {
         match self.runners.get_mut(key.0 as usize) {
@@ -76,14 +85,18 @@ impl Runners {
                     return;
                 }
                 self.turns.push_back(key);
-                if !self.is_awake
-                    && let Some(task) = &self.task
-                {
-                    self.is_awake = true;
-                    task.wake_by_ref();
-                }
+                self.wake_crowd();
             }
             Some(Runner::Nobody) | None => {}
+        }
+    }
+
+    fn wake_crowd(&mut self) {
+        if !self.is_awake
+            && let Some(task) = &self.task
+        {
+            self.is_awake = true;
+            task.wake_by_ref();
         }
     }
 }

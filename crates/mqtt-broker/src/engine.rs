@@ -304,9 +304,8 @@ impl Engine {
         let was_known = std::mem::replace(&mut connection.peer, peer).is_known;
         let listener = usize::from(connection.listener);
         if !was_known {
-            let peer = connection.peer.address.clone();
             let port = self.settings.listeners[listener].port;
-            self.log(Line::NewConnection { peer: &peer, port });
+            self.log_peer(key, |peer| Line::NewConnection { peer, port });
         }
     }
 
@@ -431,6 +430,14 @@ impl Engine {
     /// Logs a line that names the client of a session.
     fn log_client<'a>(&'a mut self, session: SessionKey, line: impl FnOnce(&'a str) -> Line<'a>) {
         let line = line(&self.sessions[session.0 as usize].client_id);
+        if self.settings.log.contains(line.level()) {
+            self.log.push((line.level(), line.to_string()));
+        }
+    }
+
+    /// Logs a line that names the other end of a connection, by its address.
+    fn log_peer<'a>(&'a mut self, key: ConnectionKey, line: impl FnOnce(&'a str) -> Line<'a>) {
+        let line = line(&self.connections[key.0 as usize].peer.address);
         if self.settings.log.contains(line.level()) {
             self.log.push((line.level(), line.to_string()));
         }

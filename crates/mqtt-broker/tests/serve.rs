@@ -3,7 +3,8 @@
 use crate::program::{Folder, free_port};
 use mqtt_proto::{Ack, Packet, QoS, Version};
 use mqtt_testkit::peer::RawPeer;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 
 /// The line after which clients can connect.
 const RUNNING: &str = concat!(
@@ -16,7 +17,6 @@ const RUNNING: &str = concat!(
 mod signals {
     use super::*;
     use rustix::process::Signal;
-    use std::net::TcpStream;
 
     /// The text of a line after its time.
     fn text(line: &str) -> &str {
@@ -100,6 +100,32 @@ mod signals {
         let log = std::fs::read_to_string(folder.path("my log.txt")).expect("a log");
         assert!(log.contains("\nConfig loaded from test.conf.\n"), "{log}");
         assert!(log.ends_with(" terminating\n"), "{log}");
+    }
+
+    #[test]
+    fn what_a_client_sent_before_it_came_again_is_taken() {
+        let port = free_port();
+        let broker = Folder::new().start(&["-p", &port.to_string()]);
+        broker.wait_for(RUNNING);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        for text in ["on", "off", "on"] {
+            let mut client = RawPeer::connect(address, Version::V4, "lamp");
+            // All three connections have something for the broker when it looks again.
+            broker.signal(Signal::STOP);
+            let mut other = RawPeer::open(address, Version::V4);
+            other.send(&Packet::Connect(RawPeer::hello(Version::V4, "other")));
+            client.publish("state", text.as_bytes(), QoS::AtMostOnce, true);
+            drop(client);
+            let mut again = RawPeer::open(address, Version::V4);
+            again.send(&Packet::Connect(RawPeer::hello(Version::V4, "lamp")));
+            broker.signal(Signal::CONT);
+            again.expect_bytes(b"\x20\x02\x00\x00");
+            again.subscribe("state", QoS::AtMostOnce);
+            again.receive(|packet| match packet {
+                Packet::Publish(publish) => assert_eq!(publish.payload, text.as_bytes()),
+                other => panic!("expected what it had sent, got {other:?}"),
+            });
+        }
     }
 
     #[test]
@@ -240,5 +266,40 @@ fn several_ports_are_opened() {
                 .any(|line| line.ends_with(&format!("port {port}."))),
             "{lines:?}"
         );
+    }
+}
+
+/// The system may keep connections from the broker until their first byte is there, but not for ever.
+#[test]
+fn whoever_says_nothing_or_little_comes_in_all_the_same() {
+    let port = free_port();
+    let broker = Folder::new().start(&["-v", "-p", &port.to_string()]);
+    broker.wait_for(RUNNING);
+    let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
+    let came = |client: &TcpStream| {
+        let address = client.local_addr().expect("an address");
+        broker.wait_for(&format!("New connection from {address} on port {port}."));
+        address
+    };
+    let hello = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01w";
+
+    let mut silent = connect();
+    came(&silent);
+    let mut slow = connect();
+    slow.write_all(&hello[..1]).expect("it is open");
+    came(&slow);
+    let leaving = connect();
+    leaving.shutdown(Shutdown::Write).expect("it is open");
+    let address = came(&leaving);
+    broker.wait_for(&format!(
+        "Client 127.0.0.1 [{address}] disconnected: connection closed by client."
+    ));
+
+    slow.write_all(&hello[1..]).expect("it is open");
+    silent.write_all(hello).expect("it is open");
+    for mut client in [slow, silent] {
+        let mut answer = [0; 4];
+        client.read_exact(&mut answer).expect("a CONNACK");
+        assert_eq!(&answer, b"\x20\x02\x00\x00");
     }
 }

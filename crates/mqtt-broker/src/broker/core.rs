@@ -132,12 +132,18 @@ impl Core {
         self.wake_keeper();
     }
 
+    /// The way in at a listener, and whether as many have come in by it as may.
+    pub(crate) fn gate(&self, listener: usize) -> (Arc<Gate>, bool) {
+        let gate = self.gates[listener].clone();
+        let is_full = self.engine.is_full(gate.listener);
+        (gate, is_full)
+    }
+
     /// A connection was accepted.
     pub(crate) fn open(&mut self, peer: Peer, listener: usize) -> Option<ConnectionKey> {
-        let token = self.tokens.next(self.clock.now());
-        let opened = self
-            .engine
-            .handle_open(self.clock.now(), peer, listener, token);
+        let now = self.clock.now();
+        let token = self.tokens.next(now);
+        let opened = self.engine.handle_open(now, peer, listener, token);
         self.settle(None);
         opened
     }

@@ -1,8 +1,10 @@
 //! A socket of the crowd: read and written at once, or left until an event says more of it.
 
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
 use socket2::Socket;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,18 +17,28 @@ pub(super) struct PlainSocket {
     /// The other side has closed, or the connection is broken: whatever is to be read can be.
     has_ended: bool,
     is_writable: bool,
-    /// Whether events tell when it can be written to again: before it was full, nobody asked.
-    is_watched_for_room: bool,
+    watched: Watched,
+}
+
+/// What events tell of a socket. Nobody asks for more than was needed so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Watched {
+    /// It has not had to wait yet.
+    No,
+    ForBytes,
+    /// It was full once.
+    ForBoth,
 }
 
 impl PlainSocket {
-    pub(super) fn new(socket: Socket) -> PlainSocket {
+    /// `is_readable`: whether there may be something to be read, so that it is worth a call.
+    pub(super) fn new(socket: Socket, is_readable: bool) -> PlainSocket {
         PlainSocket {
             socket,
-            is_readable: false,
+            is_readable,
             has_ended: false,
             is_writable: true,
-            is_watched_for_room: false,
+            watched: Watched::No,
         }
     }
 
@@ -36,9 +48,24 @@ impl PlainSocket {
         self.is_writable |= event.is_writable() || event.is_write_closed() || event.is_error();
     }
 
-    /// Whether it is full, and events are to tell when it no longer is; asked once.
-    pub(super) fn wants_room(&mut self) -> bool {
-        !self.is_writable && !std::mem::replace(&mut self.is_watched_for_room, true)
+    /// Sees to it that events tell when something can be read, and when a full socket no longer is.
+    ///
+    /// # Errors
+    /// The system has no more resources for it.
+    pub(super) fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let fd = self.socket.as_raw_fd();
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let (wanted, interest) = match self.is_writable {
+            true => (Watched::ForBytes, Interest::READABLE),
+            false => (Watched::ForBoth, both),
+        };
+        if self.watched >= wanted {
+            return Ok(());
+        }
+        match std::mem::replace(&mut self.watched, wanted) {
+            Watched::No => registry.register(&mut SourceFd(&fd), token, interest),
+            _ => registry.reregister(&mut SourceFd(&fd), token, interest),
+        }
     }
 
     fn write(&mut self, write: impl Fn(&Socket) -> io::Result<usize>) -> Poll<io::Result<usize>> {
@@ -50,12 +77,6 @@ impl PlainSocket {
             }
         }
         Poll::Pending
-    }
-}
-
-impl AsRawFd for PlainSocket {
-    fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
     }
 }
 

@@ -6,9 +6,7 @@ use super::socket::PlainSocket;
 use crate::broker::{Core, Shared};
 use crate::connection::{Driver, End, Layers};
 use crate::connection_state::ConnectionKey;
-use crate::listener::text_of;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll as Watch, Token};
+use mio::{Events, Poll as Watch, Token};
 use socket2::Socket;
 use std::future::Future;
 use std::io;
@@ -54,12 +52,14 @@ pub(crate) fn watched<T: AsRawFd>(source: T) -> io::Result<AsyncFd<T>> {
     Ok(watched?)
 }
 
-/// Takes in a socket that speaks MQTT from its first byte on, and never blocks.
-pub(crate) fn join(shared: &Shared, socket: Socket, key: ConnectionKey) {
+/// Takes in a socket that speaks MQTT from its first byte on, and never blocks. `has_bytes`: whether
+/// these may be there already.
+pub(crate) fn join(shared: &Shared, socket: Socket, has_bytes: bool, key: ConnectionKey) {
+    let socket = PlainSocket::new(socket, has_bytes);
     shared.with(|core| {
         core.runners.seats.push((key, socket));
         *core.runners.runner(key) = Runner::Crowd { has_turn: false };
-        core.runners.wake(key);
+        core.runners.wake_crowd();
     });
 }
 
@@ -119,14 +119,12 @@ impl CrowdTask {
             self.alarms.with(|alarms| alarms.task = Some(task.clone()));
         }
         core.runners.is_awake = true;
-        for (key, socket) in std::mem::take(&mut core.runners.seats) {
-            self.seat(core, key, socket);
-        }
         for key in self.alarms.with(|alarms| std::mem::take(&mut alarms.due)) {
             core.runners.wake(key);
         }
-        // A busy crowd does not wait for the runtime to look again.
-        if !core.runners.turns.is_empty() {
+        // A busy crowd does not wait for the runtime to look again, and what had been sent before a newcomer
+        // came is heard before it: by a client, say, that publishes, leaves and comes again.
+        if !core.runners.turns.is_empty() || !core.runners.seats.is_empty() {
             self.fetch_events(core);
         }
         // Until it says that there is nothing, the runtime does not remember whom to wake.
@@ -134,6 +132,10 @@ impl CrowdTask {
             let Ok(mut found) = found else { break };
             found.clear_ready();
             self.fetch_events(core);
+        }
+        for (key, socket) in std::mem::take(&mut core.runners.seats) {
+            self.seat(key, socket);
+            core.runners.wake(key);
         }
     }
 
@@ -164,17 +166,12 @@ impl CrowdTask {
         }
     }
 
-    fn seat(&mut self, core: &mut Core, key: ConnectionKey, socket: Socket) {
-        let (at, fd) = (key.0 as usize, socket.as_raw_fd());
-        let registry = self.watch.get_ref().0.registry();
-        if let Err(error) = registry.register(&mut SourceFd(&fd), Token(at), Interest::READABLE) {
-            return core.close(key, Some(&text_of(&error)));
-        }
+    fn seat(&mut self, key: ConnectionKey, socket: PlainSocket) {
+        let at = key.0 as usize;
         if self.members.len() <= at {
             self.members.resize_with(at + 1, || None);
         }
-        self.members[at] = Some(Driver::new(PlainSocket::new(socket), key, Layers::None));
-        core.runners.wake(key);
+        self.members[at] = Some(Driver::new(socket, key, Layers::None));
     }
 
     fn give_turn(&mut self, core: &mut Core, key: ConnectionKey) {
@@ -197,13 +194,13 @@ impl CrowdTask {
                 if driver.is_ending() && !was_ending {
                     core.runners.wake(key);
                 }
-                if !driver.socket.wants_room() {
+                if core.runners.has_turn(key) {
+                    // Whoever goes on anyway does not wait for events.
                     return;
                 }
-                let fd = driver.socket.as_raw_fd();
-                let interest = Interest::READABLE | Interest::WRITABLE;
+                let token = Token(key.0 as usize);
                 let registry = self.watch.get_ref().0.registry();
-                match registry.reregister(&mut SourceFd(&fd), Token(key.0 as usize), interest) {
+                match driver.socket.watch(registry, token) {
                     Ok(()) => return,
                     Err(error) => End::Failed(error),
                 }

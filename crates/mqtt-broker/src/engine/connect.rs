@@ -300,11 +300,11 @@ impl Engine {
     }
 
     fn log_connected(&mut self, key: ConnectionKey, session: SessionKey, connect: &Connect<'_>) {
-        let peer = self.connection(key).peer.clone();
         let keep_alive = self.keep_alive(connect);
-        self.log_client(session, |client| Line::ClientConnected {
-            peer: &peer.address,
-            client,
+        let client = self.session(session).client_id.clone();
+        self.log_peer(key, |peer| Line::ClientConnected {
+            peer,
+            client: &client,
             version: connect.version as u8,
             clean_start: connect.clean_start,
             keep_alive,
@@ -321,9 +321,10 @@ impl Engine {
                 self.log(Line::WillTopic { topic: will.topic });
             }
         }
-        if let Some(secured) = peer.secured.filter(|secured| !secured.by_proxy) {
-            self.log_client(session, |client| Line::TlsNegotiated {
-                client,
+        let secured = self.connection(key).peer.secured.clone();
+        if let Some(secured) = secured.filter(|secured| !secured.by_proxy) {
+            self.log(Line::TlsNegotiated {
+                client: &client,
                 version: &secured.version,
                 cipher: &secured.cipher,
             });

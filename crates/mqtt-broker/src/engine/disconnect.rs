@@ -54,11 +54,7 @@ impl Engine {
             (Some(id), _) => id.clone(),
             (None, _) => connection.peer.host().into(),
         };
-        let (stage, version, peer) = (
-            connection.stage,
-            connection.version,
-            connection.peer.address.clone(),
-        );
+        let (stage, version) = (connection.stage, connection.version);
         if let (Some(reason), Stage::Live(_), true) = (close.disconnect, stage, version.is_v5()) {
             self.log(Line::SendingDisconnect {
                 client: &client,
@@ -75,9 +71,9 @@ impl Engine {
         self.connection_mut(key).stage = Stage::Closing;
         self.resume_publishers(key);
         self.mark_dirty(key);
-        self.log(Line::Disconnected {
+        self.log_peer(key, |peer| Line::Disconnected {
             client: &client,
-            peer: &peer,
+            peer,
             ending: close.ending,
         });
         if let Stage::Live(session) = stage {

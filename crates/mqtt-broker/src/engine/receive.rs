@@ -159,8 +159,7 @@ impl Engine {
         };
         match packet {
             Packet::Connect(_) => {
-                let peer = self.connections[key.0 as usize].peer.address.clone();
-                self.log(Line::SecondConnect { peer: &peer });
+                self.log_peer(key, |peer| Line::SecondConnect { peer });
                 Err(Close::PROTOCOL) // [MQTT-3.1.0-2]
             }
             Packet::Publish(publish) => self.handle_publish(now, key, session, publish, owner),
@@ -188,13 +187,13 @@ impl Engine {
 
     /// Logs what is wrong with a first byte that is not CONNECT's [MQTT-3.1.0-1].
     fn refuse_first_byte(&mut self, key: ConnectionKey, first: u8) {
-        let peer = self.connections[key.0 as usize].peer.address.clone();
         if first == TLS_HANDSHAKE {
-            self.log(Line::TlsOnPlainListener { peer: &peer });
+            self.log_peer(key, |peer| Line::TlsOnPlainListener { peer });
         } else {
-            self.log(Line::ProtocolError {
-                client: &peer,
-                what: &format!("First packet not CONNECT ({first:02X})"),
+            let what = format!("First packet not CONNECT ({first:02X})");
+            self.log_peer(key, |client| Line::ProtocolError {
+                client,
+                what: &what,
             });
         }
     }

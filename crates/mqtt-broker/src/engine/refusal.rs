@@ -75,17 +75,13 @@ impl Engine {
         connect: &Connect<'_>,
         refusal: &Refusal,
     ) -> Close<'static> {
-        let peer = self.connection(key).peer.address.clone();
         if !connect.client_id.is_empty()
             && let Some(entrance) = &mut self.connection_mut(key).entrance
         {
             entrance.refused_id = Some(connect.client_id.into());
         }
         if let Some(what) = refusal.what {
-            self.log(Line::ProtocolError {
-                client: &peer,
-                what,
-            });
+            self.log_peer(key, |client| Line::ProtocolError { client, what });
         }
         if let Some(reason) = refusal.reason {
             self.send_refusal(key, reason);
@@ -95,15 +91,14 @@ impl Engine {
 
     fn send_refusal(&mut self, key: ConnectionKey, reason: ReasonCode) {
         let connection = self.connection(key);
-        let peer = connection.peer.address.clone();
         let client = connection.refused_id().cloned();
         let code = if connection.version.is_v5() {
             reason.value()
         } else {
             reason.to_v3_return_code()
         };
-        self.log(Line::SendingConnack {
-            client: client.as_deref().unwrap_or(&peer),
+        self.log_peer(key, |peer| Line::SendingConnack {
+            client: client.as_deref().unwrap_or(peer),
             session_present: false,
             reason: code,
         });

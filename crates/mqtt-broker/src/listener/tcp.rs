@@ -1,6 +1,6 @@
 //! TCP doors: which addresses a listener means, and sockets that listen on them.
 
-use super::{BACKLOG, StartError, share};
+use super::{BACKLOG, StartError, first_bytes, share};
 use crate::config::{Listener, Protocol as Spoken, SocketDomain};
 use crate::log::{Line, Log};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -141,6 +141,7 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     }
     // Packets leave in batches, so there is nothing that Nagle's algorithm could gather.
     let _ = socket.set_tcp_nodelay(true);
+    first_bytes::wait_for(&socket);
     share::bind(&socket, address)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;

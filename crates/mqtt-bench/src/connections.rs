@@ -25,6 +25,9 @@ use crate::report::text::line;
 use crate::report::{Form, data};
 use crate::say::{say, say_line};
 
+/// Shorter than any patience of a client.
+const BEAT: Duration = Duration::from_secs(1);
+
 /// What has come of connecting and disconnecting.
 #[derive(Debug)]
 pub struct Cycles {
@@ -172,8 +175,11 @@ async fn cycle_here(plan: &Plan, signals: &mut Signals) -> Cycles {
         trouble: None,
         interrupted: false,
     };
+    // With a timer that is due before all of theirs, the runtime does not wake itself for each that clients begin.
+    let mut beat = tokio::time::interval(BEAT);
     loop {
         tokio::select! {
+            _ = beat.tick() => {}
             ended = tasks.join_next() => match ended {
                 None => break,
                 Some(Ok((times, trouble))) => {

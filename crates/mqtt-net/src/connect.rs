@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::path::Path;
 
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -33,12 +34,7 @@ pub async fn connect(options: &ConnectOptions) -> Result<Stream, ConnectError> {
                     path: path.clone(),
                     cause,
                 })?;
-            let place = Place {
-                host: None,
-                header: "localhost".into(),
-                name: path.display().to_string(),
-            };
-            dress(options, socket, &place, patience.deadline).await
+            dress(options, socket, &Place::Unix(path), patience.deadline).await
         }
         Target::Service { domain, secure } => to_service(options, domain, *secure, &patience).await,
     }
@@ -80,11 +76,7 @@ async fn to_host(
         None => dial(host, port, patience).await?,
         Some(proxy) => through(proxy, host, port, patience).await?,
     };
-    let place = Place {
-        host: Some(host),
-        header: host_header(host, port, options.tls.is_some()),
-        name: named(host, port),
-    };
+    let place = Place::Tcp { host, port };
     dress(options, Socket::Tcp(socket), &place, patience.deadline).await
 }
 
@@ -105,14 +97,36 @@ async fn through(
         })
 }
 
-/// What has been reached, under its names.
-struct Place<'a> {
+/// What has been reached; its names are put together only for who wants them.
+enum Place<'a> {
+    Tcp { host: &'a str, port: u16 },
+    Unix(&'a Path),
+}
+
+impl Place<'_> {
     /// The name that a certificate must have; none behind a Unix socket.
-    host: Option<&'a str>,
+    fn host(&self) -> Option<&str> {
+        match self {
+            Place::Tcp { host, .. } => Some(host),
+            Place::Unix(_) => None,
+        }
+    }
+
     /// What HTTP calls it.
-    header: Cow<'a, str>,
+    fn header(&self, is_secure: bool) -> Cow<'_, str> {
+        match self {
+            Place::Tcp { host, port } => host_header(host, *port, is_secure),
+            Place::Unix(_) => "localhost".into(),
+        }
+    }
+
     /// What errors call it.
-    name: String,
+    fn name(&self) -> String {
+        match self {
+            Place::Tcp { host, port } => named(host, *port),
+            Place::Unix(path) => path.display().to_string(),
+        }
+    }
 }
 
 /// A host and port for messages.
@@ -138,14 +152,14 @@ async fn dress(
     place: &Place<'_>,
     deadline: Instant,
 ) -> Result<Stream, ConnectError> {
-    let server = || place.name.clone();
+    let server = || place.name();
     let silent = |step| ConnectError::Silent {
         server: server(),
         step,
     };
     let layer = match &options.tls {
         None => Layer::Clear(socket),
-        Some(tls) => match timeout_at(deadline, tls.connect(socket, place.host)).await {
+        Some(tls) => match timeout_at(deadline, tls.connect(socket, place.host())).await {
             Ok(Ok(stream)) => Layer::Tls(Box::new(stream)),
             Ok(Err(cause)) => {
                 let server = server();
@@ -157,7 +171,8 @@ async fn dress(
     let Some(wanted) = &options.websocket else {
         return Ok(Stream::Direct(layer));
     };
-    let asked = websocket::request(layer, &place.header, wanted);
+    let header = place.header(options.tls.is_some());
+    let asked = websocket::request(layer, &header, wanted);
     match timeout_at(deadline, asked).await {
         Ok(Ok(websocket)) => Ok(Stream::WebSocket(Box::new(websocket))),
         Ok(Err(cause)) => {

@@ -43,14 +43,14 @@ pub(crate) async fn dial(
             })?,
         None => Vec::new(),
     };
-    race(
-        alternate(addresses),
-        from,
-        patience.deadline,
-        patience.stagger,
-    )
-    .await
-    .map_err(|attempts| blame(host, patience.local, attempts))
+    let reached = match *addresses {
+        [address] => only(address, &from, patience.deadline).await,
+        _ => {
+            let addresses = alternate(addresses);
+            race(addresses, from, patience.deadline, patience.stagger).await
+        }
+    };
+    reached.map_err(|attempts| blame(host, patience.local, attempts))
 }
 
 async fn lookup(host: &str, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
@@ -143,6 +143,32 @@ async fn try_one(address: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStr
     socket.connect(address).await
 }
 
+/// The address of ours, if any was asked for, from which one of this family can be reached.
+fn of_family(from: &[IpAddr], address: SocketAddr) -> Option<IpAddr> {
+    from.iter()
+        .find(|from| from.is_ipv4() == address.is_ipv4())
+        .copied()
+}
+
+/// Packets are written in batches already; waiting for more would only add delay.
+fn at_once(stream: TcpStream) -> TcpStream {
+    let _ = stream.set_nodelay(true);
+    stream
+}
+
+/// With one address there is nothing to choose.
+async fn only(
+    address: SocketAddr,
+    from: &[IpAddr],
+    deadline: Instant,
+) -> Result<TcpStream, Vec<Attempt>> {
+    timeout_at(deadline, try_one(address, of_family(from, address)))
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        .map(at_once)
+        .map_err(|cause| vec![Attempt { address, cause }])
+}
+
 /// Starts one attempt after the other, `stagger` apart or as soon as the last one failed; first come
 /// wins, the others are dropped. `from` has an address of ours for each family, if any.
 async fn race(
@@ -160,8 +186,7 @@ async fn race(
         if Instant::now() >= next_start || running.is_empty() {
             if let Some(address) = waiting.next() {
                 pending.push(address);
-                let is_of_family = |from: &&IpAddr| from.is_ipv4() == address.is_ipv4();
-                let from = from.iter().find(is_of_family).copied();
+                let from = of_family(&from, address);
                 running.spawn(async move { (address, try_one(address, from).await) });
                 next_start = Instant::now() + stagger;
             } else if running.is_empty() {
@@ -170,11 +195,7 @@ async fn race(
         }
         tokio::select! {
             Some(Ok((address, result))) = running.join_next() => match result {
-                Ok(stream) => {
-                    // Packets are written in batches already; waiting for more would only add delay.
-                    let _ = stream.set_nodelay(true);
-                    return Ok(stream);
-                }
+                Ok(stream) => return Ok(at_once(stream)),
                 Err(cause) => {
                     pending.retain(|&p| p != address);
                     failed.push(Attempt { address, cause });
@@ -279,6 +300,19 @@ mod tests {
         let failed = race(never, Vec::new(), deadline, Duration::from_millis(200)).await;
         // The sandbox may refuse the documentation network at once, which is a failure as well.
         assert_eq!(failed.unwrap_err().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_only_address_has_its_time_as_well() {
+        let mut patience = patience(None);
+        patience.deadline = Instant::now() + Duration::from_secs(1);
+        let error = dial("192.0.2.1", 9, &patience).await.unwrap_err();
+        // As above: silent, or refused at once.
+        let ConnectError::Failed { attempts, .. } = error else {
+            panic!("got {error:?}");
+        };
+        assert_eq!(attempts.len(), 1);
+        assert_eq!(attempts[0].address, "192.0.2.1:9".parse().unwrap());
     }
 
     #[tokio::test]

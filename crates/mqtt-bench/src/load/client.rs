@@ -211,7 +211,7 @@ impl Client {
             }
             self.stream.flush().await?;
             self.stream.shutdown().await?;
-            let mut rest = [0; 4096];
+            let mut rest = [0; 256];
             while tokio::io::AsyncReadExt::read(&mut self.stream, &mut rest).await? > 0 {}
             Ok::<_, std::io::Error>(())
         };

@@ -174,7 +174,6 @@ mod unix {
     use crate::broker::Shared;
     use crate::connection_state::ConnectionKey;
     use crate::crowd;
-    use crate::listener::first_bytes;
     use mio::net::{TcpListener, UnixListener};
     use mqtt_net::Socket;
     use std::io;
@@ -186,6 +185,9 @@ mod unix {
 
     /// Whether a socket has what its listener was told about Nagle's algorithm (see `listener/tcp.rs`).
     const INHERITS_NODELAY: bool = cfg!(target_os = "linux");
+
+    /// Whether a TCP connection has something to be read when it comes in (see `listener/first_bytes.rs`).
+    const COMES_WITH_BYTES: bool = cfg!(target_os = "linux");
 
     /// A socket that listens.
     pub(crate) struct Doorway<L: AsRawFd>(AsyncFd<L>);
@@ -235,7 +237,7 @@ mod unix {
         /// Has a connection served that speaks MQTT from its first byte on.
         pub(crate) fn serve(self, shared: &Arc<Shared>, key: ConnectionKey) {
             let (socket, has_bytes) = match self {
-                Newcomer::Tcp(socket) => (socket.into(), first_bytes::ARE_THERE),
+                Newcomer::Tcp(socket) => (socket.into(), COMES_WITH_BYTES),
                 Newcomer::Unix(socket) => (socket.into(), false),
             };
             crowd::join(shared, socket, has_bytes, key);

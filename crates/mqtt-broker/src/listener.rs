@@ -1,6 +1,6 @@
 //! The doors: sockets that listen, one listener of the configuration after the other.
 
-pub(crate) mod first_bytes;
+mod first_bytes;
 mod share;
 mod tcp;
 mod unix;

@@ -5,9 +5,6 @@
 
 use socket2::Socket;
 
-/// Whether there is something to be read from a TCP connection when it comes in.
-pub(crate) const ARE_THERE: bool = cfg!(target_os = "linux");
-
 /// Has connections kept until their first bytes are there, where the system can.
 #[cfg(target_os = "linux")]
 pub(super) fn wait_for(listening: &Socket) {

@@ -30,6 +30,7 @@ pub mod durable;
 mod logins;
 mod memory;
 mod mount;
+mod note;
 mod publish;
 mod receive;
 mod refusal;

@@ -5,15 +5,15 @@ pub mod bridge_kinds;
 pub mod global;
 pub mod kinds;
 pub mod listener;
+pub mod log_kinds;
 pub mod sections;
 pub mod security;
 
 pub use bridge::Bridge;
 pub use global::Config;
-pub use kinds::{
-    AcceptedVersions, DEFAULT_INFLIGHT, LogDestinations, Protocol, SocketDomain, SyncPolicy,
-};
+pub use kinds::{AcceptedVersions, DEFAULT_INFLIGHT, Protocol, SocketDomain, SyncPolicy};
 pub use listener::Listener;
+pub use log_kinds::LogDestinations;
 pub use security::Security;
 
 use super::define::{Facts, Known, Row};

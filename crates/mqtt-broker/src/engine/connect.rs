@@ -103,13 +103,12 @@ impl Engine {
             };
             return Err(refused.because("CONNECT with zero length clientid when forbidden"));
         }
-        // A client has its entrance until it is in, which it is not yet.
-        let entrance = self.connection(key).entrance.as_deref();
-        let token = entrance.map_or([0; 16], |entrance| entrance.token);
-        Ok(Arc::from(assigned_id(
-            &self.rules(key).auto_id_prefix,
-            token,
-        )))
+        // A client has its entrance, with unpredictable bytes, until it is in, which it is not yet.
+        let Some(entrance) = &self.connection(key).entrance else {
+            return Err(refused);
+        };
+        let prefix = &self.rules(key).auto_id_prefix;
+        Ok(Arc::from(assigned_id(prefix, entrance.token)))
     }
 
     fn check_will(&self, key: ConnectionKey, connect: &Connect<'_>) -> Result<(), Refusal> {

@@ -405,26 +405,6 @@ impl Engine {
             && self.has_window(key)
     }
 
-    /// Whether the client takes one more QoS 1 or 2 message.
-    pub(super) fn has_window(&self, key: SessionKey) -> bool {
-        let connection = self.session(key).connection;
-        self.window(key) > 0
-            && self.has_in_flight_bytes(key)
-            && connection.is_some_and(|connection| {
-                self.connection(connection)
-                    .has_room(self.settings.max_outbox_bytes)
-            })
-    }
-
-    /// Whether `max_inflight_bytes` permits one more message.
-    pub(super) fn has_in_flight_bytes(&self, key: SessionKey) -> bool {
-        self.settings.max_inflight_bytes == usize::MAX || {
-            let session = self.session(key);
-            session.outgoing.is_empty()
-                || in_flight_bytes(session) < self.settings.max_inflight_bytes
-        }
-    }
-
     /// Sends a message of QoS 1 or 2; whether it is in flight then.
     pub(super) fn send_in_flight(
         &mut self,
@@ -528,14 +508,4 @@ impl Engine {
 /// Whether a subscription is for messages of this publisher [MQTT-3.8.3-3].
 fn is_wanted(target: &Target, publisher: Option<SessionKey>) -> bool {
     !(target.options.no_local && Some(target.session) == publisher)
-}
-
-fn in_flight_bytes(session: &crate::session::Session) -> usize {
-    let messages = session
-        .outgoing
-        .iter()
-        .filter_map(|entry| entry.message.as_ref());
-    messages
-        .map(|delivery| delivery.message.payload.len())
-        .sum()
 }

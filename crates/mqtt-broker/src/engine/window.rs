@@ -9,7 +9,7 @@
 
 use super::Engine;
 use crate::connection_state::ConnectionKey;
-use crate::session::SessionKey;
+use crate::session::{Session, SessionKey};
 use crate::time::Time;
 
 /// What a client confirms in so many milliseconds may be on its way to it: enough for the way to a client
@@ -60,6 +60,26 @@ impl Engine {
         session.outgoing.room(maximum.saturating_add(unsent))
     }
 
+    /// Whether the client takes one more QoS 1 or 2 message.
+    pub(super) fn has_window(&self, key: SessionKey) -> bool {
+        let connection = self.session(key).connection;
+        self.window(key) > 0
+            && self.has_in_flight_bytes(key)
+            && connection.is_some_and(|connection| {
+                self.connection(connection)
+                    .has_room(self.settings.max_outbox_bytes)
+            })
+    }
+
+    /// Whether `max_inflight_bytes` permits one more message.
+    pub(super) fn has_in_flight_bytes(&self, key: SessionKey) -> bool {
+        self.settings.max_inflight_bytes == usize::MAX || {
+            let session = self.session(key);
+            session.outgoing.is_empty()
+                || in_flight_bytes(session) < self.settings.max_inflight_bytes
+        }
+    }
+
     /// A client has confirmed messages, one behind the other.
     pub(super) fn widen_window(&mut self, now: Time, key: ConnectionKey, count: u16) {
         let most = self.settings.max_inflight_quick;
@@ -68,6 +88,16 @@ impl Engine {
             connection.window.note_landed(now, count, most);
         }
     }
+}
+
+fn in_flight_bytes(session: &Session) -> usize {
+    let messages = session
+        .outgoing
+        .iter()
+        .filter_map(|entry| entry.message.as_ref());
+    messages
+        .map(|delivery| delivery.message.payload.len())
+        .sum()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Options that hold for the whole broker.
 
-use super::kinds::{Destinations, Inflight, Sync, SyncPolicy, TimeFormat, Types};
+use super::kinds::{Inflight, Sync, SyncPolicy};
+use super::log_kinds::{Destinations, TimeFormat, Types};
 use super::{Bridge, Listener, LogDestinations};
 use crate::config::define::{Answer, known, options};
 use crate::config::number::{Age, Bytes, Limit, Number, Period, Short};

@@ -8,6 +8,8 @@
 #[cfg(unix)]
 mod socket;
 #[cfg(unix)]
+mod tcp_ack;
+#[cfg(unix)]
 mod watch;
 
 #[cfg(unix)]

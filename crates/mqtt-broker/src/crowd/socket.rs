@@ -1,5 +1,6 @@
 //! A socket of the crowd: read and written at once, or left until an event says more of it.
 
+use super::tcp_ack::TcpAck;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use socket2::Socket;
@@ -18,6 +19,7 @@ pub(super) struct PlainSocket {
     has_ended: bool,
     is_writable: bool,
     watched: Watched,
+    tcp_ack: TcpAck,
 }
 
 /// What events tell of a socket. Nobody asks for more than was needed so far.
@@ -39,6 +41,7 @@ impl PlainSocket {
             has_ended: false,
             is_writable: true,
             watched: Watched::No,
+            tcp_ack: TcpAck::default(),
         }
     }
 
@@ -73,7 +76,10 @@ impl PlainSocket {
             match write(&self.socket) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return Poll::Ready(result),
+                result => {
+                    self.tcp_ack.note_written();
+                    return Poll::Ready(result);
+                }
             }
         }
         Poll::Pending
@@ -100,6 +106,7 @@ impl AsyncRead for PlainSocket {
                         buffer.assume_init(count);
                     }
                     buffer.advance(count);
+                    this.tcp_ack.note_read();
                     // Less than there was room for is all that there was.
                     this.is_readable = this.has_ended || count == size;
                     return Poll::Ready(Ok(()));
@@ -109,6 +116,7 @@ impl AsyncRead for PlainSocket {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+        this.tcp_ack.pay(&this.socket);
         Poll::Pending
     }
 }
